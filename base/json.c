@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+/* JSON text. Number forms follow Java's Double.toString and Float.toString (shortest digits that read back equal). */
+#include "base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool surrogate(const uint8_t *p, size_t left)
+{
+	return left >= 3 && p[0] == 0xed && p[1] >= 0xa0;
+}
+
+void weir_json_str(struct weir_buf *b, const char *text, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)text;
+	size_t from = 0;
+
+	weir_buf_u8(b, '"');
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = p[i];
+
+		if (c >= 0x20 && c != '"' && c != '\\' && c != 0xed)
+			continue;
+		if (c == 0xed && !surrogate(p + i, len - i))
+			continue;
+		weir_buf_put(b, p + from, i - from);
+		from = i + 1;
+		switch (c) {
+		case '"': weir_buf_text(b, "\\\""); break;
+		case '\\': weir_buf_text(b, "\\\\"); break;
+		case '\n': weir_buf_text(b, "\\n"); break;
+		case '\r': weir_buf_text(b, "\\r"); break;
+		case '\t': weir_buf_text(b, "\\t"); break;
+		case 0xed:
+			weir_buf_printf(b, "\\u%04x", 0xd000u | (p[i + 1] & 63u) << 6 | (p[i + 2] & 63u));
+			i += 2;
+			from = i + 1;
+			break;
+		default: weir_buf_printf(b, "\\u%04x", c);
+		}
+	}
+	weir_buf_put(b, p + from, len - from);
+	weir_buf_u8(b, '"');
+}
+
+void weir_json_key(struct weir_buf *b, bool *first, const char *name)
+{
+	if (!*first)
+		weir_buf_u8(b, ',');
+	*first = false;
+	weir_json_text(b, name);
+	weir_buf_u8(b, ':');
+}
+
+void weir_json_i64(struct weir_buf *b, int64_t v)
+{
+	weir_buf_printf(b, "%lld", (long long)v);
+}
+
+/* digits: significant decimal digits without point; value = 0.d1d2d3... * 10^exp10 */
+static void put_java(struct weir_buf *b, bool neg, const char *digits, int n, int exp10)
+{
+	if (neg)
+		weir_buf_u8(b, '-');
+	if (exp10 > -3 && exp10 <= 7) { /* 10^-3 <= v < 10^7: plain */
+		if (exp10 <= 0) {
+			weir_buf_text(b, "0.");
+			for (int i = exp10; i < 0; i++)
+				weir_buf_u8(b, '0');
+			weir_buf_put(b, digits, (size_t)n);
+			return;
+		}
+		for (int i = 0; i < exp10; i++)
+			weir_buf_u8(b, i < n ? (uint8_t)digits[i] : '0');
+		weir_buf_u8(b, '.');
+		if (n > exp10)
+			weir_buf_put(b, digits + exp10, (size_t)(n - exp10));
+		else
+			weir_buf_u8(b, '0');
+		return;
+	}
+	weir_buf_u8(b, (uint8_t)digits[0]);
+	weir_buf_u8(b, '.');
+	if (n > 1)
+		weir_buf_put(b, digits + 1, (size_t)(n - 1));
+	else
+		weir_buf_u8(b, '0');
+	weir_buf_printf(b, "E%d", exp10 - 1);
+}
+
+static void put_float(struct weir_buf *b, double v, bool single)
+{
+	char text[40], digits[24];
+	int n = 0, exp10;
+
+	if (isnan(v)) {
+		weir_buf_text(b, "\"NaN\"");
+		return;
+	}
+	if (isinf(v)) {
+		weir_buf_text(b, v < 0 ? "\"-Infinity\"" : "\"Infinity\"");
+		return;
+	}
+	if (v == 0) {
+		weir_buf_text(b, signbit(v) ? "-0.0" : "0.0");
+		return;
+	}
+	for (int precision = 0; precision < 17; precision++) {
+		snprintf(text, sizeof(text), "%.*e", precision, v);
+		if (single ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v)
+			break;
+	}
+	const char *p = text + (text[0] == '-');
+
+	for (; *p && *p != 'e'; p++)
+		if (*p != '.')
+			digits[n++] = *p;
+	exp10 = atoi(p + 1) + 1;
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
+	put_java(b, v < 0, digits, n, exp10);
+}
+
+void weir_json_f64(struct weir_buf *b, double v) { put_float(b, v, false); }
+void weir_json_f32(struct weir_buf *b, float v) { put_float(b, (double)v, true); }

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A read-only view of a checkpoint's content: its states with their types, and every entry as canonical bytes, whatever
+ * layout stored them. statetool, fusefs, restore and migration all read through this.
+ *
+ * Canonical bytes are the FULL form (docs/formats/keyed-state.md): a LIST value is its elements joined by one 0x2c, a MAP is one
+ * entry per user key with its null flag in front of the value, keys and namespaces carry no lengths.
+ *
+ * Thread-safety: a view may be read by many threads; each scan is one thread's.
+ */
+#ifndef WEIR_STATE_CKPT_VIEW_H
+#define WEIR_STATE_CKPT_VIEW_H
+
+#include <weir/ckpt.h>
+#include <weir/type.h>
+
+enum weir_state_kind {
+	WEIR_STATE_VALUE, WEIR_STATE_LIST, WEIR_STATE_REDUCING, WEIR_STATE_FOLDING, WEIR_STATE_AGGREGATING, WEIR_STATE_MAP, /* managed keyed */
+	WEIR_STATE_TIMER,                                                                                                    /* managed keyed */
+	WEIR_STATE_OPERATOR_LIST, WEIR_STATE_OPERATOR_UNION, WEIR_STATE_BROADCAST,                                           /* managed operator */
+	WEIR_STATE_RAW_KEYED, WEIR_STATE_RAW_OPERATOR, WEIR_STATE_COORDINATOR, WEIR_STATE_MASTER,
+	WEIR_STATE_KIND_MAX
+};
+/* "value", "list", ... "operator-union", as the dump prints them. */
+const char *weir_state_kind_name(enum weir_state_kind k);
+bool weir_state_kind_parse(const char *name, enum weir_state_kind *out);
+
+struct weir_state_info {
+	const struct weir_operator_state *op; /* NULL for master state */
+	enum weir_state_kind kind;
+	char *name;                           /* UTF-8; timers: "_timer_state/event_user-timers" */
+	struct weir_type *key, *ns;           /* keyed; timers: of the key and namespace */
+	struct weir_type *user_key;           /* MAP, BROADCAST */
+	struct weir_type *value;              /* VALUE..: value or accumulator; LIST, operator lists: element; MAP, BROADCAST: user value */
+	struct weir_type *stored;             /* the VALUE_SERIALIZER as stored: ListSerializer, MapSerializer, TimerSerializer, value */
+};
+
+struct weir_entry {
+	const struct weir_state_info *state;
+	int32_t subtask;               /* -1 where none applies */
+	int32_t key_group;             /* -1 where none applies */
+	struct weir_slice key, ns, user_key, value; /* canonical bytes; ptr NULL = not applicable. Valid during the call */
+	int64_t timestamp;             /* TIMER */
+	int32_t index;                 /* list position of operator lists; -1 otherwise */
+	const char *undecodable;       /* why the content could not be taken apart, else NULL; then value holds what there is */
+};
+
+/* Return non-zero to stop the scan, which then returns that value. */
+typedef int weir_entry_fn(void *arg, const struct weir_entry *e);
+
+struct weir_view;
+/* Takes the checkpoint over: weir_view_close() closes it. Fails only when the metadata of states cannot be read at all; a single
+ * unreadable handle becomes a problem (below) and its states are missing. */
+int weir_view_open(struct weir_ckpt *c, struct weir_view **out, struct weir_error *err) WEIR_CHECK;
+void weir_view_close(struct weir_view *v);
+const struct weir_ckpt *weir_view_ckpt(const struct weir_view *v);
+
+/* All states of all operators, each once (merged over subtasks), ordered by operator, kind name, name. */
+uint32_t weir_view_nstates(const struct weir_view *v);
+const struct weir_state_info *weir_view_state(const struct weir_view *v, uint32_t i);
+/* By operator (NULL = any) and name; NULL when there is none. Ambiguous names give the first. */
+const struct weir_state_info *weir_view_find(const struct weir_view *v, const struct weir_operator_id *op, const char *name);
+
+struct weir_scan {
+	const struct weir_state_info *state; /* NULL = every state */
+	int32_t subtask;                     /* -1 = every subtask */
+	int32_t key_group;                   /* -1 = every key group */
+	struct weir_slice key;               /* ptr NULL = every key; else only this serialized key */
+};
+#define WEIR_SCAN_ALL ((struct weir_scan){ .subtask = -1, .key_group = -1 })
+
+/* Entries in stored order: operators, subtasks, then key groups, then as written. Damage stops the scan with the error;
+ * what came before is delivered. */
+int weir_view_scan(struct weir_view *v, const struct weir_scan *scan, weir_entry_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;
+
+/* What verification found, one call per finding; a whole checkpoint gives none. Reads every byte: files present and of the recorded
+ * size, metadata decodes, every entry decodes, key groups of keys with known hashes are right, ranges cover 0..max-1 once. */
+struct weir_problem {
+	const char *path;     /* file */
+	uint64_t offset;      /* or WEIR_NO_OFFSET */
+	const char *operator_, *state;
+	int code;
+	const char *text;
+};
+typedef void weir_problem_fn(void *arg, const struct weir_problem *p);
+int weir_view_verify(struct weir_view *v, weir_problem_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;
+
+#endif

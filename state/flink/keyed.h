@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keyed state streams: FULL (canonical) and HEAP (the hashmap backend's), docs/formats/keyed-state.md. Bytes only: keys, namespaces
+ * and values arrive and leave serialized; the types are used to find where one ends.
+ */
+#ifndef WEIR_STATE_FLINK_KEYED_H
+#define WEIR_STATE_FLINK_KEYED_H
+
+#include "base/buf.h"
+#include "base/src.h"
+#include "state/ckpt/view.h"
+
+enum weir_keyed_format { WEIR_FORMAT_FULL, WEIR_FORMAT_HEAP };
+
+/* One state of a stream's metadata block. For MAP, value_type is the whole MapSerializer, for LIST the ListSerializer. */
+struct weir_keyed_state_meta {
+	const char *name;
+	enum weir_state_kind kind;      /* VALUE..MAP, TIMER */
+	struct weir_type *ns;           /* NULL for TIMER */
+	struct weir_type *stored;       /* VALUE_SERIALIZER; TIMER: TimerSerializer */
+};
+
+/* ---- writing ---- */
+/* A writer into any output: `put` receives the bytes in order. It records where each key group starts. */
+typedef int weir_put_fn(void *arg, const void *p, size_t n, struct weir_error *err);
+struct weir_keyed_writer;
+int weir_keyed_writer_new(enum weir_keyed_format format, struct weir_type *key, uint32_t nstates, const struct weir_keyed_state_meta *states,
+			  uint32_t max_parallelism, int32_t first_group, uint32_t ngroups, weir_put_fn *put, void *arg, struct weir_keyed_writer **out,
+			  struct weir_error *err) WEIR_CHECK;
+/* Key groups in ascending order; HEAP: every group of the range, every state once with its exact count. FULL: begin_state is free of order and
+ * the count is ignored; states without entries may be left out. */
+int weir_keyed_writer_group(struct weir_keyed_writer *w, int32_t key_group, struct weir_error *err) WEIR_CHECK;
+int weir_keyed_writer_state(struct weir_keyed_writer *w, uint32_t state, uint32_t count, struct weir_error *err) WEIR_CHECK;
+/* One entry. FULL: key, ns, user_key (MAP), value in canonical form (LIST joined by 0x2c; MAP flag + value), one call per map entry.
+ * HEAP: value is the whole value in its serializer's form (MAP one call per key). TIMER: key, ns, timestamp. */
+int weir_keyed_writer_entry(struct weir_keyed_writer *w, struct weir_slice key, struct weir_slice ns, struct weir_slice user_key, struct weir_slice value,
+			    int64_t timestamp, struct weir_error *err) WEIR_CHECK;
+/* Ends the stream. offsets: ngroups entries, as the handle wants them. */
+int weir_keyed_writer_finish(struct weir_keyed_writer *w, int64_t *out_offsets, uint64_t *out_size, struct weir_error *err) WEIR_CHECK;
+void weir_keyed_writer_free(struct weir_keyed_writer *w);
+
+/* ---- reading ---- */
+struct weir_keyed_meta {
+	bool compressed;
+	struct weir_type *key;
+	uint32_t nstates;
+	struct weir_keyed_state_meta *states;
+	uint64_t size;                  /* bytes of the metadata block */
+};
+int weir_keyed_read_meta(struct weir_slice stream, const char *path, struct weir_arena *mem, struct weir_keyed_meta **out, struct weir_error *err) WEIR_CHECK;
+/* FULL or HEAP? The handle's tag does not say for 3 and 12. */
+enum weir_keyed_format weir_keyed_detect(enum weir_keyed_kind kind, struct weir_slice stream, const struct weir_keyed_meta *meta,
+					 const struct weir_key_group_offsets *groups, uint32_t max_parallelism);
+/* Walk one key group: fn gets entries with key, ns, user_key, value (canonical), timestamp; e->state is NULL, state_index says which.
+ * OPAQUE values inside HEAP have no length: they are delimited by the key-group check of the keys that follow; where that is
+ * ambiguous the rest of the group becomes one entry with `undecodable` set. */
+typedef int weir_keyed_entry_fn(void *arg, uint32_t state_index, const struct weir_entry *e);
+int weir_keyed_read_group(enum weir_keyed_format format, struct weir_slice stream, const char *path, const struct weir_keyed_meta *meta, int32_t key_group,
+			  int64_t offset, int64_t end, uint32_t max_parallelism, weir_keyed_entry_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;
+
+/* Convert a canonical LIST value (joined by 0x2c) or gathered MAP entries to the serializer's form and back is done by the reader and by: */
+int weir_list_to_canonical(const struct weir_type *list, struct weir_slice stored, struct weir_buf *out, struct weir_error *err) WEIR_CHECK;
+int weir_list_from_canonical(const struct weir_type *list, struct weir_slice canonical, struct weir_buf *out, struct weir_error *err) WEIR_CHECK;
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Serializer snapshots: how a Flink checkpoint names the type of a state. docs/formats/serializers.md.
+ * SNAP = class name, version, body; PROXY = i32 2, SNAP. No length is stored: an unknown class cannot be stepped over, except
+ * inside frames; see weir_serializer_snapshot_read.
+ */
+#ifndef WEIR_STATE_FLINK_SNAPSHOT_H
+#define WEIR_STATE_FLINK_SNAPSHOT_H
+
+#include <weir/type.h>
+
+/* Append SNAP of t. A type that was read from a snapshot and not changed writes those bytes again. */
+int weir_serializer_snapshot_write(const struct weir_type *t, struct weir_buf *out, struct weir_error *err) WEIR_CHECK;
+int weir_serializer_snapshot_write_proxy(const struct weir_type *t, struct weir_buf *out, struct weir_error *err) WEIR_CHECK;
+/*
+ * Read SNAP into a prepared type in the arena (text is copied: the source may go). Classes weir does not know become OPAQUE
+ * with .java = the snapshot class. The end of an unknown body is found by looking for what may follow: `after` (may be NULL)
+ * answers whether the bytes at the cursor are a plausible continuation; it is tried at every later offset up to 1 MiB.
+ * Without a plausible end: WEIR_ENOTYPE.
+ */
+typedef bool weir_serializer_snapshot_after_fn(struct weir_src at, void *arg);
+int weir_serializer_snapshot_read(struct weir_src *src, struct weir_arena *mem, weir_serializer_snapshot_after_fn *after, void *arg, struct weir_type **out, struct weir_error *err) WEIR_CHECK;
+int weir_serializer_snapshot_read_proxy(struct weir_src *src, struct weir_arena *mem, weir_serializer_snapshot_after_fn *after, void *arg, struct weir_type **out,
+			     struct weir_error *err) WEIR_CHECK;
+
+#endif

@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# tests/run.sh BUILD [NAME]: run the unit programs of one build folder and add up their counts.
+set -u
+build=$1; only=${2:-}
+passed=0; failed=0; skipped=0
+for t in $(find "$build/tests" -type f -perm -u+x -name "test_*${only}*" | sort); do
+    out=$("$t" 2>&1); rc=$?
+    line=$(printf '%s\n' "$out" | grep -E '^[a-z0-9_]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
+    if [ -z "$line" ]; then
+        printf '%s\n' "$out" | tail -n 40; echo "$(basename "$t"): ended with status $rc before its last line"
+        failed=$((failed + 1)); continue
+    fi
+    [ $rc -eq 0 ] || printf '%s\n' "$out" | tail -n 60
+    printf '%s\n' "$out" | grep '^SKIP ' | sed "s/^/  $(basename "$t"): /"
+    set -- $(printf '%s' "$line" | grep -oE '[0-9]+ (passed|failed|skipped)' | cut -d' ' -f1)
+    passed=$((passed + $1)); failed=$((failed + $2)); skipped=$((skipped + $3))
+    [ -n "${QUIET:-}" ] || echo "  $line"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
