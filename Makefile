@@ -49,7 +49,7 @@ $(BUILD)/weir: $(call obj,$(CLI_SRC)) $(BUILD)/libweir.a
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(TESTLIB_SRC)) $(BUILD)/libweir.a
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD   $@")
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libweir.a $(FUSE_LIBS) $(LDLIBS) -lcheck -lsubunit -lrt
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libweir.a $(FUSE_LIBS) -lcheck -lsubunit -lrt $(LDLIBS)
 
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libweir.a
 	@mkdir -p $(@D)
