@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making batches. weir/batch.h says what a batch is.
+ *
+ * A batch is built by one thread, then published (immutable) and shared by reference: ref/unref are atomic. Its memory is one block for columns and
+ * times, an arena for text, and references to batches whose memory its text points into.
+ */
+#ifndef WEIR_RUNTIME_BATCH_H
+#define WEIR_RUNTIME_BATCH_H
+
+#include <weir/batch.h>
+
+#include "base/arena.h"
+
+/* An empty batch with room for WEIR_BATCH_ROWS rows of t (prepared). With times when `timed`. NULL when out of memory. */
+struct weir_batch *weir_batch_new(const struct weir_type *t, bool timed);
+struct weir_batch *weir_batch_ref(struct weir_batch *b);
+void weir_batch_unref(struct weir_batch *b); /* NULL is allowed */
+struct weir_arena *weir_batch_arena(struct weir_batch *b);      /* for text of rows being built */
+/* Text of b may point into `from`, which then lives as long as b. False when out of memory. */
+bool weir_batch_keep(struct weir_batch *b, struct weir_batch *from);
+/* Append a row (a native record): text and containers are copied. False when out of memory. The caller sees to room. */
+bool weir_batch_append(struct weir_batch *b, const void *row, int64_t time);
+/* Another batch with the same columns but other types or columns is made with weir_batch_new and column copies; a batch that shares columns: */
+/* Columns of `from` by reference under another key (hashes etc. NULL). Used to attach keys after partitioning. */
+struct weir_batch *weir_batch_alias(struct weir_batch *from);
+
+/* Column of field `f` (its index). */
+static inline void *weir_batch_col(const struct weir_batch *b, uint32_t f) { return b->cols[f]; }
+static inline uint32_t weir_col_width(const struct weir_type *t, uint32_t f) { return t->nfields && t->kind >= WEIR_TUPLE ? t->fields[f].type->size : t->size; }
+
+#endif
