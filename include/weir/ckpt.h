@@ -146,6 +146,7 @@ struct weir_channel_handle {
 struct weir_subtask_state {
 	uint32_t index;
 	bool finished;
+	int64_t duration_inverted;          /* V2 only: ~duration as read. 0 = -1, what Flink writes; nobody uses it */
 	struct weir_operator_handle managed_operator, raw_operator;
 	struct weir_keyed_handle managed_keyed, raw_keyed;
 	uint32_t ninputs, noutputs;
@@ -156,8 +157,9 @@ struct weir_operator_state {
 	struct weir_operator_id id;
 	struct weir_slice name, uid;        /* empty = unknown (before V5) */
 	uint32_t parallelism, max_parallelism;
-	bool fully_finished;
-	struct weir_stream_handle coordinator;
+	uint32_t chain_extra;               /* V2 only: chain length - 1 as read. 0 = 1, what Flink writes; nobody uses it */
+	bool fully_finished;                /* then without subtasks and coordinator state */
+	struct weir_stream_handle coordinator; /* NONE or INLINE */
 	uint32_t nsubtasks;
 	struct weir_subtask_state *subtasks; /* ascending index when weir writes; as found when read */
 };
@@ -183,8 +185,16 @@ struct weir_snapshot_properties {
 	struct weir_slice raw;  /* as read; written again when not empty */
 };
 
+/* V3 has one number and three layouts: which Flink release wrote it. */
+enum weir_meta_profile {
+	WEIR_META_SINCE_1_12, /* and what is written */
+	WEIR_META_1_14,       /* changelog handles without sizes and ids */
+	WEIR_META_1_11,       /* channel handles without their subtask */
+};
+
 struct weir_ckpt {
-	int32_t version;        /* as read; ignored when writing */
+	int32_t version;        /* as read; 0 for one that is being built */
+	enum weir_meta_profile profile; /* as read */
 	int64_t id;
 	uint32_t nmasters, noperators;
 	struct weir_master_state *masters;
@@ -192,18 +202,26 @@ struct weir_ckpt {
 	struct weir_snapshot_properties properties;
 	/* where it came from; empty for one that is being built */
 	struct weir_fs *fs;
-	char *dir;              /* directory of _metadata */
+	char *dir;              /* directory of _metadata: what RELATIVE is relative to */
 	char *path;             /* of _metadata */
+	char *moved_from, *moved_to; /* the checkpoint lies elsewhere than its absolute references say: path prefix there and here; or NULL */
 	struct weir_arena *arena;
 	struct weir_fs_map *map; /* what slices point into */
 };
 
 struct weir_operator_state *weir_ckpt_operator(const struct weir_ckpt *c, const struct weir_operator_id *id);
 
+/* Every stream handle of the checkpoint once, in file order, inner ones of KEY_GROUPS instead of their outer; NONE and EMPTY_SEGMENT are
+ * left out. sub is NULL for coordinator state. A non-zero result of fn stops the walk and is returned. */
+typedef int weir_ckpt_handle_fn(void *arg, const struct weir_operator_state *op, const struct weir_subtask_state *sub, const struct weir_stream_handle *h);
+int weir_ckpt_each_handle(const struct weir_ckpt *c, weir_ckpt_handle_fn *fn, void *arg);
+
 /* ---- bytes ---- */
 /* Parse; slices point into `bytes`, which must outlive the result. */
 int weir_ckpt_decode(struct weir_slice bytes, const char *path_for_messages, struct weir_arena *mem, struct weir_ckpt **out, struct weir_error *err) WEIR_CHECK;
-/* Write as `version`. Refuses what that version cannot hold, naming it. A decoded file encodes to the same bytes at its own version. */
+/* Write as `version`. A decoded file encodes to the same bytes at its own version. At another version handles are rewritten as far as it takes:
+ * to V2: 7, 12 -> 3, 11 -> 5, relative -> absolute (by c->fs and c->dir); to V3 also 14 -> 8, 13 -> 10; below V6 merged channel handles are unpacked.
+ * What cannot be expressed is refused (WEIR_EUNSUPPORTED), naming operator and subtask. On failure *out is as it was. */
 int weir_ckpt_encode(const struct weir_ckpt *c, int32_t version, struct weir_buf *out, struct weir_error *err) WEIR_CHECK;
 
 /* ---- files ---- */
@@ -211,6 +229,11 @@ int weir_ckpt_encode(const struct weir_ckpt *c, int32_t version, struct weir_buf
  * or a checkpoint root (then its newest complete chk-N). Errors name what was looked for. */
 int weir_ckpt_open(const char *uri, struct weir_ckpt **out, struct weir_error *err) WEIR_CHECK;
 void weir_ckpt_close(struct weir_ckpt *c); /* NULL is allowed */
+/* The file behind a FILE, RELATIVE or SEGMENT handle: present and long enough, else WEIR_ECORRUPT naming it, the expected and the actual size.
+ * An absolute reference to a file that is not there is looked for where the checkpoint was moved to. *out_path is malloc'ed. */
+int weir_ckpt_locate(const struct weir_ckpt *c, const struct weir_stream_handle *h, struct weir_fs **out_fs, char **out_path, struct weir_error *err) WEIR_CHECK;
+/* All files are there: weir_ckpt_locate() of every handle. */
+int weir_ckpt_check_files(const struct weir_ckpt *c, struct weir_error *err) WEIR_CHECK;
 /* The bytes behind a handle: mapped or inline. `map` may come back NULL (inline). Messages name the file; a missing or short file is
  * WEIR_ECORRUPT. */
 int weir_ckpt_bytes(const struct weir_ckpt *c, const struct weir_stream_handle *h, struct weir_fs_map **out_map, struct weir_slice *out, char **out_path,
