@@ -18,15 +18,21 @@ struct weir_keyed_state_meta {
 	enum weir_state_kind kind;      /* VALUE..MAP, TIMER */
 	struct weir_type *ns;           /* NULL for TIMER */
 	struct weir_type *stored;       /* VALUE_SERIALIZER; TIMER: TimerSerializer */
+	bool v2;                        /* KEY_VALUE_V2 (ForSt): the parts of a list or map were stored apart */
 };
 
 /* ---- writing ---- */
+/* Append the metadata block, proxy version 6. Also the whole content of an incremental checkpoint's meta stream. */
+int weir_keyed_write_meta(bool compressed, const struct weir_type *key, uint32_t nstates, const struct weir_keyed_state_meta *states,
+			  struct weir_buf *out, struct weir_error *err) WEIR_CHECK;
 /* A writer into any output: `put` receives the bytes in order. It records where each key group starts. */
 typedef int weir_put_fn(void *arg, const void *p, size_t n, struct weir_error *err);
 struct weir_keyed_writer;
 int weir_keyed_writer_new(enum weir_keyed_format format, struct weir_type *key, uint32_t nstates, const struct weir_keyed_state_meta *states,
 			  uint32_t max_parallelism, int32_t first_group, uint32_t ngroups, weir_put_fn *put, void *arg, struct weir_keyed_writer **out,
 			  struct weir_error *err) WEIR_CHECK;
+/* Write key groups snappy-compressed. Before the first group. */
+void weir_keyed_writer_compress(struct weir_keyed_writer *w);
 /* Key groups in ascending order; HEAP: every group of the range, every state once with its exact count. FULL: begin_state is free of order and
  * the count is ignored; states without entries may be left out. */
 int weir_keyed_writer_group(struct weir_keyed_writer *w, int32_t key_group, struct weir_error *err) WEIR_CHECK;
@@ -40,6 +46,8 @@ int weir_keyed_writer_finish(struct weir_keyed_writer *w, int64_t *out_offsets, 
 void weir_keyed_writer_free(struct weir_keyed_writer *w);
 
 /* ---- reading ---- */
+/* Bytes of key group in front of a composite key. */
+static inline uint32_t weir_keyed_prefix(uint32_t max_parallelism) { return max_parallelism > 128 ? 2 : 1; }
 struct weir_keyed_meta {
 	bool compressed;
 	struct weir_type *key;
@@ -47,16 +55,34 @@ struct weir_keyed_meta {
 	struct weir_keyed_state_meta *states;
 	uint64_t size;                  /* bytes of the metadata block */
 };
+/* Everything in the arena, nothing points into the stream. A serializer weir does not know is delimited by what follows it; for that of the
+ * last state this works only when `stream` is cut at the first key group's offset. */
 int weir_keyed_read_meta(struct weir_slice stream, const char *path, struct weir_arena *mem, struct weir_keyed_meta **out, struct weir_error *err) WEIR_CHECK;
 /* FULL or HEAP? The handle's tag does not say for 3 and 12. */
 enum weir_keyed_format weir_keyed_detect(enum weir_keyed_kind kind, struct weir_slice stream, const struct weir_keyed_meta *meta,
 					 const struct weir_key_group_offsets *groups, uint32_t max_parallelism);
 /* Walk one key group: fn gets entries with key, ns, user_key, value (canonical), timestamp; e->state is NULL, state_index says which.
+ * `end` is the next larger offset of the handle, or the size of the stream. FULL with offset 0: no entries.
+ * An entry whose own bytes do not fit its types, but whose end is known, arrives with `undecodable` set (then user_key and ns may be missing
+ * and key may be the whole composite key): a restore must treat it as damage.
  * OPAQUE values inside HEAP have no length: they are delimited by the key-group check of the keys that follow; where that is
  * ambiguous the rest of the group becomes one entry with `undecodable` set. */
 typedef int weir_keyed_entry_fn(void *arg, uint32_t state_index, const struct weir_entry *e);
 int weir_keyed_read_group(enum weir_keyed_format format, struct weir_slice stream, const char *path, const struct weir_keyed_meta *meta, int32_t key_group,
 			  int64_t offset, int64_t end, uint32_t max_parallelism, weir_keyed_entry_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;
+
+/* The same entries as they are stored: HEAP gives whole LIST and MAP values in their serializer's form, one entry per key and namespace. state (may be
+ * NULL) is called where a state's entries begin: HEAP also for states without any; FULL has no count (0). */
+struct weir_keyed_walk {
+	int (*state)(void *arg, uint32_t state_index, uint32_t count);
+	weir_keyed_entry_fn *entry;
+	void *arg;
+};
+int weir_keyed_read_group_stored(enum weir_keyed_format format, struct weir_slice stream, const char *path, const struct weir_keyed_meta *meta,
+				 int32_t key_group, int64_t offset, int64_t end, uint32_t max_parallelism, const struct weir_keyed_walk *walk,
+				 struct weir_error *err) WEIR_CHECK;
+/* The key group a serialized key belongs to. False when the Java hash of its type is the user's, or the key does not decode. */
+bool weir_keyed_group_of(const struct weir_type *key, struct weir_slice bytes, uint32_t max_parallelism, struct weir_arena *scratch, uint32_t *out);
 
 /* Convert a canonical LIST value (joined by 0x2c) or gathered MAP entries to the serializer's form and back is done by the reader and by: */
 int weir_list_to_canonical(const struct weir_type *list, struct weir_slice stored, struct weir_buf *out, struct weir_error *err) WEIR_CHECK;

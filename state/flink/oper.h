@@ -14,6 +14,7 @@ struct weir_oper_meta {
 	enum weir_distribution mode;
 	struct weir_type *key;      /* BROADCAST */
 	struct weir_type *value;    /* element, or broadcast value */
+	const struct weir_operator_list *list; /* reading: its part of the handle, or NULL */
 };
 
 /* One state to write. Elements are serialized; BROADCAST: one element, "i32 count, key, value, ...". */
@@ -22,7 +23,7 @@ struct weir_oper_state {
 	uint32_t count;
 	const struct weir_slice *elements;
 };
-/* Append the stream to out and fill handle->lists (offsets in the arena). The stream handle itself is the caller's to set.
+/* Append the stream to out (which it must begin) and fill handle->lists (offsets in the arena). The stream handle itself is the caller's to set.
  * proxy_version: 5 (Flink up to 1.17) or 6 (1.18 and later). */
 int weir_oper_write(uint32_t n, const struct weir_oper_state *states, int32_t proxy_version, struct weir_buf *out, struct weir_arena *mem,
 		    struct weir_operator_handle *handle, struct weir_error *err) WEIR_CHECK;
