@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Memory of one key group ("shard"), and the copy-on-write that makes snapshots cheap to begin.
+ *
+ * Regions hold everything a snapshot must see: tables and cells. Cells up to 128 KiB come from size classes (four per
+ * doubling) cut from regions that double; larger ones get a region of their own, mapped, with huge pages from 2 MiB on.
+ * Small regions come from malloc, so that an almost empty key group costs about a kilobyte.
+ *
+ * Copy-on-write. Each 4 KiB block has a word: captured for snapshot `epoch`, busy (being copied), or older = still to be
+ * captured. Before a write the task captures the block: CAS to busy, copy into the region's shadow, publish. The
+ * snapshot's thread does the same for all blocks that are left, then reads only shadows.
+ *
+ * Invariants
+ *   1. While active != 0, a block of a region with born < active is written only after its word says captured.
+ *   2. When weir__image_take() has returned, every word says captured, so the task neither reads nor writes shadows; that is why
+ *      the snapshot's thread may free them without asking.
+ *   3. Regions are unlinked and freed only by the task and only while active == 0; until then they are `dead`.
+ *   4. A region's address never changes.
+ *
+ * Threads: task, and the snapshot's thread through struct weir__image. Out of memory for a shadow fails the snapshot,
+ * never the task.
+ */
+#include "state/backend/space.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define FIRST_REGION ((size_t)1024)
+#define LARGEST_REGION ((size_t)64 << 20)
+#define LARGEST_CELL ((size_t)128 << 10)
+#define MAP_FROM ((size_t)64 << 10)
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* ---- regions ---- */
+
+static void *map_pages(size_t size, bool reserve)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (reserve ? 0 : MAP_NORESERVE);
+	size_t slack = reserve && size >= HUGE_PAGE ? HUGE_PAGE : 0;
+	uint8_t *p = mmap(NULL, size + slack, PROT_READ | PROT_WRITE, flags, -1, 0), *at;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (!slack) {
+		if (!reserve)
+			(void)madvise(p, size, MADV_NOHUGEPAGE); /* blocks arrive one by one: never clear 2 MiB for 4 KiB */
+		return p;
+	}
+	at = (uint8_t *)(((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	if (at > p)
+		munmap(p, (size_t)(at - p));
+	if (at + size < p + size + slack)
+		munmap(at + size, (size_t)(p + slack - at));
+	(void)madvise(at, size, MADV_HUGEPAGE);
+	return at;
+}
+
+static uint32_t sorted_place(const struct weir__space *s, const void *p)
+{
+	uint32_t lo = 0, hi = s->nregions;
+
+	while (lo < hi) { /* first region whose end lies behind p */
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if ((const uint8_t *)p >= s->sorted[mid]->base + s->sorted[mid]->size)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static bool sorted_insert(struct weir__space *s, struct weir__region *r)
+{
+	uint32_t at;
+
+	if (s->nregions == s->sorted_cap) {
+		uint32_t cap = s->sorted_cap ? s->sorted_cap * 2 : 4;
+		struct weir__region **grown = realloc(s->sorted, cap * sizeof(struct weir__region *));
+
+		if (!grown)
+			return false;
+		s->sorted = grown;
+		s->sorted_cap = cap;
+	}
+	at = sorted_place(s, r->base);
+	memmove(&s->sorted[at + 1], &s->sorted[at], (s->nregions - at) * sizeof(struct weir__region *));
+	s->sorted[at] = r;
+	s->nregions++;
+	return true;
+}
+
+static void release_memory(void *p, size_t size, bool mapped)
+{
+	if (mapped)
+		munmap(p, size);
+	else
+		free(p);
+}
+
+static struct weir__region *region_new(struct weir__space *s, size_t size, bool whole)
+{
+	uint32_t nblocks;
+	struct weir__region *r;
+
+	if (size >= MAP_FROM)
+		size = (size + WEIR__BLOCK - 1) & ~(WEIR__BLOCK - 1);
+	if (size >> WEIR__BLOCK_SHIFT >= UINT32_MAX)
+		return NULL;
+	nblocks = (uint32_t)((size + WEIR__BLOCK - 1) >> WEIR__BLOCK_SHIFT);
+	r = calloc(1, sizeof(*r) + nblocks * sizeof(r->blocks[0]));
+	if (!r)
+		return NULL;
+	r->size = size;
+	r->nblocks = nblocks;
+	r->whole = whole;
+	r->mapped = size >= MAP_FROM;
+	r->born = s->epoch;
+	r->base = r->mapped ? map_pages(size, true) : malloc(size);
+	if (!r->base || !sorted_insert(s, r)) {
+		if (r->base)
+			release_memory(r->base, size, r->mapped);
+		free(r);
+		return NULL;
+	}
+	r->next = s->regions;
+	if (r->next)
+		r->next->prev = r;
+	s->regions = r;
+	s->bytes += size;
+	return r;
+}
+
+static void region_free(struct weir__space *s, struct weir__region *r)
+{
+	uint32_t at = sorted_place(s, r->base);
+
+	memmove(&s->sorted[at], &s->sorted[at + 1], (s->nregions - at - 1) * sizeof(struct weir__region *));
+	s->nregions--;
+	if (r->prev)
+		r->prev->next = r->next;
+	else
+		s->regions = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
+	s->bytes -= r->size;
+	release_memory(r->base, r->size, r->mapped);
+	free(r);
+}
+
+struct weir__region *weir__space_region(const struct weir__space *s, const void *p)
+{
+	uint32_t at = sorted_place(s, p);
+
+	return at < s->nregions && (const uint8_t *)p >= s->sorted[at]->base ? s->sorted[at] : NULL;
+}
+
+void weir__space_fini(struct weir__space *s)
+{
+	while (s->regions) {
+		struct weir__region *r = s->regions;
+		uint8_t *shadow = atomic_load(&r->shadow);
+
+		s->regions = r->next;
+		if (shadow)
+			release_memory(shadow, r->size, r->mapped);
+		release_memory(r->base, r->size, r->mapped);
+		free(r);
+	}
+	free(s->sorted);
+	memset(s, 0, sizeof(*s));
+}
+
+/* ---- cells ---- */
+
+/* Classes: 16, 32, 48, 64, then 80, 96, 112, 128, 160, ... four steps per doubling. */
+static uint32_t class_of(size_t n)
+{
+	uint32_t lg;
+
+	if (n <= 64)
+		return n ? (uint32_t)((n - 1) >> 4) : 0;
+	lg = 63 - (uint32_t)__builtin_clzll(n - 1);
+	return 4 + (lg - 6) * 4 + (uint32_t)((n - 1) >> (lg - 2) & 3);
+}
+
+static size_t class_size(uint32_t c)
+{
+	uint32_t lg = 6 + (c - 4) / 4;
+
+	return c < 4 ? (c + 1) * (size_t)16 : ((size_t)1 << lg) + ((c - 4) % 4 + 1) * ((size_t)1 << (lg - 2));
+}
+
+size_t weir__space_room(size_t n)
+{
+	return n <= LARGEST_CELL ? class_size(class_of(n)) : (n + WEIR__BLOCK - 1) & ~(WEIR__BLOCK - 1);
+}
+
+bool weir__space_alloc_is_zero(size_t n)
+{
+	return n > LARGEST_CELL;
+}
+
+static void push_free(struct weir__space *s, void *p, uint32_t c)
+{
+	weir__space_touch(s, NULL, p, sizeof(void *));
+	memcpy(p, &s->free[c], sizeof(void *));
+	s->free[c] = p;
+}
+
+/* What is left of the current region becomes free cells. */
+static void retire_bump(struct weir__space *s)
+{
+	while (s->bump_end - s->bump >= 16) {
+		size_t left = (size_t)(s->bump_end - s->bump);
+		uint32_t c = class_of(left < LARGEST_CELL ? left : LARGEST_CELL);
+
+		if (class_size(c) > left)
+			c--;
+		push_free(s, s->bump, c);
+		s->bump += class_size(c);
+	}
+}
+
+static bool more_room(struct weir__space *s, size_t need)
+{
+	size_t size = FIRST_REGION;
+	struct weir__region *r;
+
+	while (size < s->bytes / 2 && size < LARGEST_REGION)
+		size *= 2;
+	while (size < need)
+		size *= 2;
+	r = region_new(s, size, false);
+	if (!r)
+		return false;
+	retire_bump(s);
+	s->bump = r->base;
+	s->bump_end = r->base + r->size;
+	return true;
+}
+
+void *weir__space_alloc(struct weir__space *s, size_t n)
+{
+	uint32_t c;
+	size_t size;
+	void *p;
+
+	if (n > LARGEST_CELL) {
+		struct weir__region *r;
+
+		if (s->ndead && atomic_load_explicit(&s->active, memory_order_acquire) == 0)
+			weir__space_sweep(s);
+		r = n < SIZE_MAX / 2 ? region_new(s, n, true) : NULL;
+		return r ? r->base : NULL;
+	}
+	c = class_of(n);
+	size = class_size(c);
+	p = s->free[c];
+	if (p) {
+		memcpy(&s->free[c], p, sizeof(void *));
+		weir__space_touch(s, NULL, p, size);
+		return p;
+	}
+	if ((size_t)(s->bump_end - s->bump) < size && !more_room(s, size))
+		return NULL;
+	p = s->bump;
+	s->bump += size;
+	weir__space_touch(s, NULL, p, size);
+	return p;
+}
+
+void weir__space_free(struct weir__space *s, void *p, size_t n)
+{
+	struct weir__region *r;
+	uint32_t active;
+
+	if (!p)
+		return;
+	if (n <= LARGEST_CELL) {
+		push_free(s, p, class_of(n));
+		return;
+	}
+	r = weir__space_region(s, p);
+	active = atomic_load_explicit(&s->active, memory_order_acquire);
+	if (active) {
+		/* Even a region that is newer than the snapshot: its neighbours in the list may be read right now. */
+		r->dead = true;
+		s->ndead++;
+	} else {
+		region_free(s, r);
+	}
+}
+
+void weir__space_sweep(struct weir__space *s)
+{
+	struct weir__region *r, *next;
+
+	if (!s->ndead || atomic_load_explicit(&s->active, memory_order_acquire) != 0)
+		return;
+	for (r = s->regions; r; r = next) {
+		next = r->next;
+		if (r->dead)
+			region_free(s, r);
+	}
+	s->ndead = 0;
+}
+
+void weir__space_discard(struct weir__space *s, uint8_t *from, uint8_t *to)
+{
+	uintptr_t a = ((uintptr_t)from + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1), e = (uintptr_t)to & ~(HUGE_PAGE - 1);
+
+	if (a < e && atomic_load_explicit(&s->active, memory_order_acquire) == 0)
+		(void)madvise((void *)a, e - a, MADV_DONTNEED);
+}
+
+/* ---- copy-on-write ---- */
+
+static uint8_t *region_shadow(struct weir__region *r)
+{
+	uint8_t *have = atomic_load_explicit(&r->shadow, memory_order_acquire), *made;
+
+	if (have)
+		return have;
+	made = r->mapped ? map_pages(r->size, false) : malloc(r->size);
+	if (!made)
+		return NULL;
+	if (atomic_compare_exchange_strong(&r->shadow, &have, made))
+		return made;
+	release_memory(made, r->size, r->mapped); /* the other thread was first */
+	return have;
+}
+
+
+static inline void pause_cpu(uint32_t spins)
+{
+	if (spins > 200) {
+		sched_yield();
+		return;
+	}
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static void capture(struct weir__space *s, struct weir__region *r, uint32_t block, uint32_t epoch)
+{
+	uint32_t done = epoch * 2, busy = done + 1, spins = 0;
+	uint32_t word = atomic_load_explicit(&r->blocks[block], memory_order_acquire);
+	size_t off = (size_t)block << WEIR__BLOCK_SHIFT, n = r->size - off < WEIR__BLOCK ? r->size - off : WEIR__BLOCK;
+	uint8_t *shadow;
+
+	for (;;) {
+		if (word == done)
+			return;
+		if (word == busy) {
+			pause_cpu(spins++);
+			word = atomic_load_explicit(&r->blocks[block], memory_order_acquire);
+		} else if (atomic_compare_exchange_weak_explicit(&r->blocks[block], &word, busy, memory_order_acq_rel, memory_order_acquire)) {
+			break;
+		}
+	}
+	shadow = region_shadow(r);
+	if (shadow)
+		memcpy(shadow + off, r->base + off, n);
+	else
+		atomic_store(&s->failed, true);
+	atomic_store_explicit(&r->blocks[block], done, memory_order_release);
+}
+
+void weir__space_touch_slow(struct weir__space *s, struct weir__region *r, const void *p, size_t n)
+{
+	uint32_t epoch = atomic_load_explicit(&s->active, memory_order_acquire), first, last;
+
+	if (!epoch || !n)
+		return;
+	if (!r)
+		r = weir__space_region(s, p);
+	if (r->born >= epoch)
+		return;
+	first = (uint32_t)((size_t)((const uint8_t *)p - r->base) >> WEIR__BLOCK_SHIFT);
+	last = (uint32_t)((size_t)((const uint8_t *)p + n - 1 - r->base) >> WEIR__BLOCK_SHIFT);
+	for (; first <= last; first++)
+		capture(s, r, first, epoch);
+}
+
+void weir__space_begin(struct weir__space *s)
+{
+	weir__space_sweep(s);
+	atomic_store(&s->failed, false);
+	s->epoch++;
+	atomic_store_explicit(&s->active, s->epoch, memory_order_release);
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct weir__region *x = *(struct weir__region *const *)a, *y = *(struct weir__region *const *)b;
+
+	return x->base < y->base ? -1 : x->base > y->base;
+}
+
+bool weir__image_take(struct weir__image *im, struct weir__space *s, struct weir__region *head)
+{
+	uint32_t epoch = atomic_load_explicit(&s->active, memory_order_acquire), n = 0;
+	struct weir__region *r;
+
+	*im = (struct weir__image){ .space = s, .head = head };
+	for (r = head; r; r = r->next) {
+		for (uint32_t b = 0; b < r->nblocks; b++)
+			capture(s, r, b, epoch);
+		n++;
+	}
+	im->sorted = n ? malloc(n * sizeof(struct weir__region *)) : NULL;
+	if ((n && !im->sorted) || atomic_load(&s->failed))
+		return false;
+	for (r = head; r; r = r->next)
+		im->sorted[im->nregions++] = r;
+	if (n)
+		qsort(im->sorted, n, sizeof(struct weir__region *), by_address);
+	return true;
+}
+
+void *weir__image_at(struct weir__image *im, const void *p)
+{
+	const uint8_t *at = p;
+	struct weir__region *r = im->last;
+	uint32_t lo = 0, hi = im->nregions;
+
+	if (!r || at < r->base || at >= r->base + r->size) {
+		while (lo < hi) {
+			uint32_t mid = lo + (hi - lo) / 2;
+
+			if (at >= im->sorted[mid]->base + im->sorted[mid]->size)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		if (lo == im->nregions || at < im->sorted[lo]->base)
+			return NULL;
+		r = im->last = im->sorted[lo];
+	}
+	return atomic_load_explicit(&r->shadow, memory_order_relaxed) + (at - r->base);
+}
+
+void weir__image_release(struct weir__image *im)
+{
+	uint32_t epoch = atomic_load_explicit(&im->space->active, memory_order_acquire);
+
+	for (struct weir__region *r = im->head; r; r = r->next) {
+		uint8_t *shadow;
+
+		for (uint32_t b = 0; b < r->nblocks; b++) { /* after a take this finds all done; without one it fences the task off */
+			uint32_t word = atomic_load_explicit(&r->blocks[b], memory_order_acquire), spins = 0;
+
+			while (word != epoch * 2) {
+				if (word == epoch * 2 + 1)
+					pause_cpu(spins++), word = atomic_load_explicit(&r->blocks[b], memory_order_acquire);
+				else if (atomic_compare_exchange_weak(&r->blocks[b], &word, epoch * 2))
+					break;
+			}
+		}
+		shadow = atomic_exchange(&r->shadow, NULL);
+		if (shadow)
+			release_memory(shadow, r->size, r->mapped);
+	}
+	free(im->sorted);
+	im->sorted = NULL;
+	atomic_store_explicit(&im->space->active, 0, memory_order_release);
+}
