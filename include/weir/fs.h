@@ -11,22 +11,25 @@
  *  FS-03 listings     may lag; nothing but opening by absolute path counts. With WEIR_FS_DIR_SYNC the entry itself is
  *                     durable only after sync_dir() of its parent.
  *  FS-04 errors       a write, sync or close that failed makes the file untrusted for ever: abort it, use a new name.
- *                     close() after a failure returns that failure and does not make the file visible as complete.
+ *                     close() after a failure returns that failure and leaves no file, as abort() does.
  *  FS-05 no append    an output stream only grows a new file; no seeking back, no appending to an existing file.
  *  FS-06 overwrite    NO_OVERWRITE fails with WEIR_EEXISTS when the path exists. OVERWRITE is delete and create: others may see
- *                     the old, the new, or no file in between. Recovery code never writes one path twice.
+ *                     the old, the new, or no file in between; who has the old one open keeps it. Recovery code never writes
+ *                     one path twice. create() does not make parents: WEIR_ENOTFOUND.
  *  FS-07 rename       with WEIR_FS_ATOMIC_RENAME: replaces the target in one step; a crash leaves the old or the new.
  *  FS-08 mkdirs       creates parents; succeeds when the directory exists; WEIR_EEXISTS when a file is in the way.
  *  FS-09 remove       of a missing path is WEIR_ENOTFOUND; a non-empty directory only with `recursive`, else WEIR_EEXISTS.
  *  FS-10 threads      a struct weir_fs may be used by many threads; a stream by one at a time.
  *  FS-11 reading      read_at at or past the end yields 0 bytes; a short count means the end of the file, nothing else.
- *  FS-12 abort        leaves no file at the path (a NO_OVERWRITE create) and may be called after any failure.
+ *  FS-12 abort        leaves no file at the path and may be called after any failure.
  *  FS-13 recoverable  with WEIR_FS_RECOVERABLE: bytes persisted are never lost, bytes after the last persist may be; commit is
  *                     atomic and may be repeated; nothing is visible under the final path before it.
  *  FS-14 lock         a lock is exclusive between processes and goes when its holder dies.
  *
  * Paths. `path` arguments are absolute paths within the file system ("/a/b"); URIs choose the file system:
  * "/a/b", "file:/a/b", "file:///a/b", "memory://name/a/b". Relative local paths are made absolute when a URI is resolved.
+ * Nothing is percent-decoded: a URI is a scheme in front of the name as it is, as in Flink's Path. "." and ".." are taken out
+ * lexically. Names are bytes other than 0 and '/'.
  */
 #ifndef WEIR_FS_H
 #define WEIR_FS_H
@@ -42,6 +45,7 @@ enum weir_fs_caps {
 	WEIR_FS_LOCK = 1u << 4,
 	WEIR_FS_MAP = 1u << 5,       /* map() gives page-cache memory, not a copy */
 	WEIR_FS_READ_ONLY = 1u << 6,
+	WEIR_FS_SHARED = 1u << 7,    /* other processes reach the same files by the same path */
 };
 
 enum weir_fs_write_mode { WEIR_FS_NO_OVERWRITE, WEIR_FS_OVERWRITE };
@@ -49,6 +53,7 @@ enum weir_fs_type { WEIR_FS_FILE, WEIR_FS_DIRECTORY, WEIR_FS_OTHER };
 
 struct weir_fs_stat {
 	enum weir_fs_type type;
+	bool link; /* the name is a symbolic link; the other fields are about what it leads to (OTHER when that is missing) */
 	uint64_t size;
 	int64_t mtime_ms;
 };
@@ -99,34 +104,45 @@ int weir_fs_mkdirs(struct weir_fs *fs, const char *path, struct weir_error *err)
 int weir_fs_rename(struct weir_fs *fs, const char *from, const char *to, struct weir_error *err) WEIR_CHECK;
 int weir_fs_remove(struct weir_fs *fs, const char *path, bool recursive, struct weir_error *err) WEIR_CHECK;
 int weir_fs_sync_dir(struct weir_fs *fs, const char *path, struct weir_error *err) WEIR_CHECK; /* no-op without WEIR_FS_DIR_SYNC */
-/* mkdirs, and then sync_dir of every parent in which a directory was made. */
+/* mkdirs, with sync_dir of each parent in which a directory was made, before the next level is made. The parent of the deepest
+ * directory that was there already is synced too: a process killed between mkdir and sync_dir may have left it. */
 int weir_fs_mkdirs_durable(struct weir_fs *fs, const char *path, struct weir_error *err) WEIR_CHECK;
 /* Exclusive, not waiting: WEIR_EBUSY when another process (or this one) holds it; err names the holder if it left its pid. */
 int weir_fs_lock(struct weir_fs *fs, const char *path, struct weir_fs_lock **out, struct weir_error *err) WEIR_CHECK;
 void weir_fs_unlock(struct weir_fs_lock *lock);
 
-/* ---- the durable publish of one file: hidden temporary name, write, sync, rename, sync_dir ---- */
+/* ---- the durable publish of one file: hidden temporary name, write, sync, close, rename, sync_dir ----
+ * After 0 the content is durable under path. After an error no temporary file is left and path is as it was, with one
+ * exception: when only the last sync_dir failed and path existed before, it has the new content, complete. The directory must exist. */
 int weir_fs_publish(struct weir_fs *fs, const char *path, struct weir_slice content, struct weir_error *err) WEIR_CHECK;
 
 /* ---- recoverable writer (FS-13): what an exactly-once file sink needs ----
  * Bytes go to a hidden file ".<name>.inprogress.<uuid>" beside the target. persist() makes what was written so far durable and
  * describes it as bytes to keep in a checkpoint; recover() reopens at that point and drops what came after. prepare() ends
  * writing and describes the pending commit; commit() publishes (rename, sync_dir) and may be repeated after a crash: a commit
- * whose hidden file is gone and whose target has the expected length has already happened. */
+ * whose hidden file is gone and whose target has the expected length has already happened. commit() never replaces a target
+ * (WEIR_EEXISTS). A hidden file that is gone, shorter or longer than described, or a damaged description: WEIR_ECORRUPT.
+ * After any failure of a writer only close and abort may follow. close() is for a task that failed: what was persisted stays for
+ * recover(); abort() is for a result nobody will ask for again. */
 struct weir_fs_writer;
 struct weir_buf;
+/* Makes the target's directory, durably, when it is missing. WEIR_EEXISTS when the target is there. */
 int weir_fs_writer_open(struct weir_fs *fs, const char *target, struct weir_fs_writer **out, struct weir_error *err) WEIR_CHECK;
 int weir_fs_writer_write(struct weir_fs_writer *w, const void *p, size_t len, struct weir_error *err) WEIR_CHECK;
 uint64_t weir_fs_writer_position(const struct weir_fs_writer *w);
 int weir_fs_writer_persist(struct weir_fs_writer *w, struct weir_buf *out_resume, struct weir_error *err) WEIR_CHECK;
-int weir_fs_writer_prepare(struct weir_fs_writer *w, struct weir_buf *out_commit, struct weir_error *err) WEIR_CHECK; /* frees w */
+/* Frees w whatever it returns; after an error what was persisted before is still there. */
+int weir_fs_writer_prepare(struct weir_fs_writer *w, struct weir_buf *out_commit, struct weir_error *err) WEIR_CHECK;
+void weir_fs_writer_close(struct weir_fs_writer *w); /* keeps the hidden file if anything was persisted; NULL is allowed */
 void weir_fs_writer_abort(struct weir_fs_writer *w); /* removes the hidden file; NULL is allowed */
 int weir_fs_writer_recover(struct weir_fs *fs, struct weir_slice resume, struct weir_fs_writer **out, struct weir_error *err) WEIR_CHECK;
 int weir_fs_commit(struct weir_fs *fs, struct weir_slice commit, struct weir_error *err) WEIR_CHECK;
 /* Drop a pending commit: remove its hidden file. Nothing to remove is success. */
 int weir_fs_discard(struct weir_fs *fs, struct weir_slice commit, struct weir_error *err) WEIR_CHECK;
 
-/* ---- implementing a file system (called only by fs-abstraction/fs.c, which checks the contract first) ---- */
+/* ---- implementing a file system (called only by fs-abstraction/fs*.c, which check the contract first, and by wrappers) ----
+ * Paths arrive absolute and normal (fs-abstraction/path.h). The caller of create and resume sets out->fs and out->path before any
+ * other call on the stream. Outputs are untouched on failure. */
 struct weir_fs_ops {
 	const char *scheme;
 	uint32_t size; /* sizeof(struct weir_fs_ops) */
@@ -137,36 +153,46 @@ struct weir_fs_ops {
 	void (*in_close)(struct weir_fs_in *in);                                                                            /* required */
 	int (*map)(struct weir_fs *fs, const char *path, struct weir_fs_map **out, struct weir_slice *bytes, struct weir_error *err); /* optional */
 	void (*unmap)(struct weir_fs_map *m);                                                                               /* with map */
+	/* create to sync_dir: required unless READ_ONLY */
 	int (*create)(struct weir_fs *fs, const char *path, enum weir_fs_write_mode mode, struct weir_fs_out **out, struct weir_error *err);
 	/* reopen an existing file for the recoverable writer: truncate to `length`, continue there. Only with RECOVERABLE */
 	int (*resume)(struct weir_fs *fs, const char *path, uint64_t length, struct weir_fs_out **out, struct weir_error *err);
 	int (*write)(struct weir_fs_out *out, const void *p, size_t len, struct weir_error *err);                           /* unbuffered */
 	int (*sync)(struct weir_fs_out *out, struct weir_error *err);
-	int (*close)(struct weir_fs_out *out, struct weir_error *err); /* frees out in every case */
-	void (*abort)(struct weir_fs_out *out);                        /* closes, removes what create made, frees */
-	int (*stat)(struct weir_fs *fs, const char *path, struct weir_fs_stat *out, struct weir_error *err);
-	int (*list)(struct weir_fs *fs, const char *path, weir_fs_list_fn *fn, void *arg, struct weir_error *err);
+	int (*close)(struct weir_fs_out *out, struct weir_error *err); /* frees out in every case; when it fails, as abort */
+	void (*abort)(struct weir_fs_out *out);                        /* closes, removes what create made (not what resume opened), frees */
+	int (*stat)(struct weir_fs *fs, const char *path, struct weir_fs_stat *out, struct weir_error *err);                /* required */
+	int (*list)(struct weir_fs *fs, const char *path, weir_fs_list_fn *fn, void *arg, struct weir_error *err);          /* required */
 	int (*mkdir)(struct weir_fs *fs, const char *path, struct weir_error *err); /* one level; WEIR_EEXISTS if it is there */
 	int (*rename)(struct weir_fs *fs, const char *from, const char *to, struct weir_error *err);
 	int (*remove)(struct weir_fs *fs, const char *path, bool directory, struct weir_error *err); /* one file, or an empty directory */
 	int (*sync_dir)(struct weir_fs *fs, const char *path, struct weir_error *err);
 	int (*lock)(struct weir_fs *fs, const char *path, struct weir_fs_lock **out, struct weir_error *err);
 	void (*unlock)(struct weir_fs_lock *lock);
+	/* optional: a number that never repeats, for hidden names (deterministic in the simulator). NULL: the system's entropy */
+	uint64_t (*unique)(struct weir_fs *fs);
 };
 
 /* Implementations embed these first. */
 struct weir_fs {
 	const struct weir_fs_ops *ops;
+	const char *authority; /* what stands between "//" and the path in its URIs, or NULL: "scheme:/path" */
 };
 struct weir_fs_in {
-	struct weir_fs *fs;
+	struct weir_fs *fs; /* set by fs.c */
+};
+struct weir_fs_map {
+	struct weir_fs *fs; /* set by the implementation */
+};
+struct weir_fs_lock {
+	struct weir_fs *fs; /* set by the implementation */
 };
 struct weir_fs_out {
 	struct weir_fs *fs;
-	char *path;        /* owned by fs.c */
-	uint64_t position; /* bytes accepted */
+	char *path;        /* owned by the caller of ops->create */
+	uint64_t position; /* bytes accepted; resume sets it */
 	uint8_t *buffer;   /* owned by fs.c */
-	size_t buffered;
+	size_t buffered, buffer_cap;
 	int failed;        /* first error code; sticky (FS-04) */
 };
 
