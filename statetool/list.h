@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir state ls: what a checkpoint holds, counted by one pass over it. */
+#ifndef WEIR_STATETOOL_LIST_H
+#define WEIR_STATETOOL_LIST_H
+
+#include "statetool/pick.h"
+#include "statetool/sink.h"
+
+struct weir_state_count {
+	uint64_t entries;
+	uint64_t bytes;      /* serialized keys, namespaces, user keys and values */
+	bool complete;       /* every entry was counted */
+};
+
+/* Counts of every state of the view (weir_view_nstates rows), in one scan. Where damage stops the scan, the counts so far stay with complete = false,
+ * every other operator is still counted, and the first damage is told in *why (may be NULL). Fails only when out of memory. */
+int weir_state_counts(struct weir_view *v, struct weir_state_count *rows, struct weir_error *why) WEIR_CHECK;
+
+struct weir_list_options {
+	const struct weir_operator_state *op; /* NULL = all */
+	struct weir_uids uids;
+	bool json;
+	bool bold;     /* emphasis for a terminal */
+	bool no_count; /* do not read the entries */
+};
+/* The first damage is the result (WEIR_ECORRUPT...), after everything that can be told was told. */
+int weir_state_list(struct weir_view *v, const struct weir_list_options *o, struct weir_sink *sink, struct weir_error *err) WEIR_CHECK;
+
+/* "1.2 MiB". Returns buf. */
+const char *weir_bytes_text(uint64_t n, char buf[24]);
+
+#endif

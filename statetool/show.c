@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * weir state show and get. Entries are rendered as the scan delivers them; nothing is gathered, so memory does not grow with the state.
+ * What was printed before damage stays; the damage is the result.
+ */
+#include "statetool/show.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "statetool/text.h"
+
+enum { STOP = 1 }; /* scan result: enough */
+
+struct showing {
+	const struct weir_show_options *o;
+	struct weir_sink *sink;
+	const struct weir_state_info *state; /* whose head is in `head` */
+	struct weir_buf head;
+	uint32_t nstates;
+	int64_t left;
+	bool more;
+};
+
+static void plain_column(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *b)
+{
+	size_t from, to;
+
+	if (!bytes.ptr || (t && t->kind == WEIR_VOID))
+		return;
+	from = b->len;
+	weir_text_plain(t, bytes, b, NULL);
+	to = b->len;
+	for (size_t i = from; i < to; i++) /* a column stays one column, a line one line */
+		if (b->data[i] < 0x20 || b->data[i] == 0x7f) {
+			b->len = from;
+			weir_text_json(t, bytes, b);
+			break;
+		}
+	weir_buf_u8(b, '\t');
+}
+
+static void text_line(const struct weir_entry *e, const char *head, bool with_key, struct weir_buf *b)
+{
+	const struct weir_state_info *s = e->state;
+
+	weir_buf_text(b, head);
+	if (e->index >= 0)
+		weir_buf_printf(b, "%d\t%d\t", e->subtask, e->index);
+	if (with_key)
+		plain_column(s->key, e->key, b);
+	plain_column(s->ns, e->ns, b);
+	plain_column(s->user_key, e->user_key, b);
+	if (s->kind == WEIR_STATE_TIMER)
+		weir_buf_printf(b, "%lld", (long long)e->timestamp);
+	else
+		weir_text_value(e, b);
+	if (e->undecodable)
+		weir_buf_printf(b, "\tundecodable: %s", e->undecodable);
+	weir_buf_u8(b, '\n');
+}
+
+static void make_head(struct showing *x, const struct weir_state_info *s)
+{
+	char label[512], hex[33] = "";
+
+	x->state = s;
+	weir_buf_clear(&x->head);
+	if (s->op)
+		weir_operator_id_hex(&s->op->id, hex);
+	if (!x->o->json) {
+		if (x->nstates > 1)
+			weir_buf_printf(&x->head, "%s/%s\t", s->op ? weir_operator_uid(s->op, &x->o->uids, label, sizeof(label)) ? label : hex : "master",
+					s->name && s->name[0] ? s->name : weir_state_kind_name(s->kind));
+		return;
+	}
+	weir_buf_printf(&x->head, "\"op\":\"%s\",\"state\":", hex);
+	weir_json_text(&x->head, s->name ? s->name : "");
+	weir_buf_printf(&x->head, ",\"kind\":\"%s\",", weir_state_kind_name(s->kind));
+	x->head.len--; /* the comma comes with the next member */
+}
+
+static int show_entry(void *arg, const struct weir_entry *e)
+{
+	struct showing *x = arg;
+
+	if (x->o->op && e->state->op != x->o->op)
+		return 0;
+	if (x->left == 0) {
+		x->more = true;
+		return STOP;
+	}
+	x->left -= x->left > 0;
+	if (x->state != e->state)
+		make_head(x, e->state);
+	if (x->o->json) {
+		weir_text_entry(e, weir_buf_cstr(&x->head), &x->sink->buf);
+		weir_buf_u8(&x->sink->buf, '\n');
+	} else {
+		text_line(e, weir_buf_cstr(&x->head), true, &x->sink->buf);
+	}
+	return weir_sink_step(x->sink);
+}
+
+static int count_state(void *arg, const struct weir_state_info *s)
+{
+	(void)s;
+	++*(uint32_t *)arg;
+	return 0;
+}
+
+struct scanning {
+	struct weir_view *v;
+	struct showing *x;
+	struct weir_error *err;
+};
+
+static int scan_state(void *arg, const struct weir_state_info *s)
+{
+	struct scanning *g = arg;
+	struct weir_scan scan = WEIR_SCAN_ALL;
+
+	scan.state = s;
+	scan.key_group = g->x->o->key_group;
+	scan.subtask = g->x->o->subtask;
+	return weir_view_scan(g->v, &scan, show_entry, g->x, g->err);
+}
+
+int weir_state_show(struct weir_view *v, const struct weir_show_options *o, struct weir_sink *sink, bool *out_more, struct weir_error *err)
+{
+	struct showing x = { .o = o, .sink = sink, .left = o->limit };
+	struct scanning g = { v, &x, err };
+	int rc = weir_pick_states(v, o->op, o->state, count_state, &x.nstates, err);
+
+	if (rc == 0)
+		rc = weir_pick_states(v, o->op, o->state, scan_state, &g, err);
+	if (rc == STOP)
+		rc = 0;
+	if (out_more)
+		*out_more = x.more;
+	weir_buf_fini(&x.head);
+	return rc;
+}
+
+struct getting {
+	const struct weir_get_options *o;
+	struct weir_sink *sink;
+	const struct weir_state_info *state;
+	struct weir_slice ns;
+	struct weir_buf head;
+	uint64_t found;
+};
+
+static int get_entry(void *arg, const struct weir_entry *e)
+{
+	struct getting *g = arg;
+
+	if (g->ns.ptr && !weir_slice_eq(g->ns, e->ns))
+		return 0;
+	g->found++;
+	if (g->o->json) {
+		weir_text_entry(e, weir_buf_cstr(&g->head), &g->sink->buf);
+		weir_buf_u8(&g->sink->buf, '\n');
+	} else {
+		text_line(e, "", false, &g->sink->buf);
+	}
+	return weir_sink_step(g->sink);
+}
+
+static int get_key(struct weir_view *v, struct getting *g, bool as_json, struct weir_error *err)
+{
+	struct weir_scan scan = WEIR_SCAN_ALL;
+	struct weir_buf key = { 0 };
+	int rc = weir_text_parse(g->state->key, g->o->key, strlen(g->o->key), as_json, &key, err);
+
+	if (rc == 0) {
+		scan.state = g->state;
+		scan.key = (struct weir_slice){ key.data ? key.data : (const uint8_t *)"", key.len };
+		rc = weir_view_scan(v, &scan, get_entry, g, err);
+	}
+	weir_buf_fini(&key);
+	return rc;
+}
+
+int weir_state_get(struct weir_view *v, const struct weir_get_options *o, struct weir_sink *sink, struct weir_error *err)
+{
+	struct getting g = { .o = o, .sink = sink };
+	struct weir_buf ns = { 0 };
+	char hex[33] = "", label[512];
+	int rc = weir_pick_state(v, o->op, o->state, &g.state, err);
+
+	if (rc)
+		return rc;
+	if (o->ns) {
+		rc = weir_text_parse(g.state->ns, o->ns, strlen(o->ns), true, &ns, err);
+		if (rc)
+			goto out;
+		g.ns = (struct weir_slice){ ns.data ? ns.data : (const uint8_t *)"", ns.len };
+	}
+	weir_operator_id_hex(&g.state->op->id, hex);
+	weir_buf_printf(&g.head, "\"op\":\"%s\",\"state\":", hex);
+	weir_json_text(&g.head, o->state);
+	rc = get_key(v, &g, false, err);
+	if (rc == 0 && !g.found && o->key[0] == '"') /* not the plain text: then JSON */
+		rc = get_key(v, &g, true, err);
+	if (rc == 0 && !g.found)
+		rc = weir_error_at(err, WEIR_ENOTFOUND, weir_view_ckpt(v)->path, WEIR_NO_OFFSET, "state '%s' of operator %s has no key %s%s%s", o->state,
+				   weir_operator_label(g.state->op, &o->uids, label, sizeof(label)), o->key, o->ns ? " in namespace " : "", o->ns ? o->ns : "");
+out:
+	weir_buf_fini(&ns);
+	weir_buf_fini(&g.head);
+	return rc;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weir state verify: every problem of a checkpoint, and which one beside it is complete. */
+#ifndef WEIR_STATETOOL_VERIFY_H
+#define WEIR_STATETOOL_VERIFY_H
+
+#include "statetool/sink.h"
+
+struct weir_verify_result {
+	uint64_t problems;
+	char *complete;   /* malloc'ed: newest other checkpoint beside it that is complete, or NULL */
+};
+/* Open `uri`, read every byte, print one problem a line. A checkpoint that cannot even be opened is one problem when its data is damaged; a
+ * path that leads nowhere is an error. Fills result; free(result->complete). */
+int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct weir_verify_result *result, struct weir_error *err) WEIR_CHECK;
+
+/* The newest chk-N beside this checkpoint directory, other than it, whose metadata decodes and whose files are all there. malloc'ed path, or NULL. */
+char *weir_complete_beside(const char *dir);
+
+#endif
