@@ -10,6 +10,7 @@
  * Wire forms: ../docs/formats/serializers.md, Flink's TypeSerializers byte for byte.
  *   timestamp is java.time.Instant (InstantSerializer): bytes with a part below a millisecond do not fit the native form and
  *   are an error when read into it (they render as JSON and pass through tools unharmed).
+ *   timer: struct of int64_t timestamp, key, namespace · TTL: struct of int64_t last access ms, value.
  * Null. string, bytes: WEIR_STR_NULL. Fields of a record: only when the record has a null bitmap (null_offset); reading a
  *   null number into a record without one is WEIR_EINCOMPATIBLE, never a silent zero.
  *
@@ -70,13 +71,18 @@ struct weir_type {
 	uint32_t flags;               /* enum weir_type_flags */
 	uint32_t size, align;         /* native form */
 	const char *name;             /* of the record in C, or NULL */
-	const char *java;             /* POJO: class name; OPAQUE: snapshot class name; TUPLE: class or NULL for TupleN */
+	const char *java;             /* POJO: class name; OPAQUE: snapshot class name; TUPLE: class, NULL for TupleN; other kinds:
+	                                 the snapshot class where it is not the kind's usual one (ArrayListSerializerSnapshot), else NULL */
 	uint32_t nfields;
 	struct weir_field *fields;    /* in declared order */
 	const uint16_t *wire_order;   /* fields[wire_order[i]] is the i-th on the wire; NULL = declared order. POJO: by name */
-	uint32_t null_offset;         /* byte offset of a uint64_t null bitmap (bit i = fields[i]), or WEIR_NO_NULLS */
+	uint32_t null_offset;         /* 0: a uint64_t null bitmap (bit i = fields[i]; ROW: a struct weir_row_head) in front; or WEIR_NO_NULLS */
 	int32_t snapshot_version;     /* outer version as read from a snapshot, or 0 = the newest (ROW: 2 = no row kind, see docs) */
 	struct weir_slice snapshot;   /* its SNAP bytes as read (class name, version, body), or empty */
+	uint32_t nsubs, nregistered;  /* POJO read from a snapshot: subclasses it lists; the first nregistered are the registered ones, */
+	struct weir_field *subs;      /* by tag; name = class, type = NULL when the snapshot does not say */
+	uint32_t wire_min;            /* least bytes of a wire form; set by weir_type_prepare, as is */
+	uint32_t depth;               /* nesting, 1 for a scalar */
 };
 
 struct weir_list {
@@ -152,7 +158,8 @@ typedef int64_t weir_c_timestamp;
 int weir_type_prepare(struct weir_type *t, struct weir_error *err) WEIR_CHECK;
 
 /* Types built at run time, in an arena, prepared. NULL when out of memory or malformed (err says which). Rows and POJOs built
- * here have a null bitmap in front of their fields (and rows a row kind: see struct weir_row_head). */
+ * here have a null bitmap in front of their fields (and rows a row kind: see struct weir_row_head), unless they have more than 64
+ * fields: then their native form holds no nulls and only +I rows. */
 struct weir_type *weir_type_list(struct weir_arena *a, struct weir_type *element, struct weir_error *err);
 struct weir_type *weir_type_map(struct weir_arena *a, struct weir_type *key, struct weir_type *value, struct weir_error *err);
 struct weir_type *weir_type_tuple(struct weir_arena *a, uint32_t n, struct weir_type *const *fields, struct weir_error *err);
@@ -160,6 +167,7 @@ struct weir_type *weir_type_row(struct weir_arena *a, uint32_t n, struct weir_ty
 struct weir_type *weir_type_pojo(struct weir_arena *a, const char *java, uint32_t n, struct weir_type *const *fields, const char *const *names,
 				 struct weir_error *err);
 struct weir_type *weir_type_timer(struct weir_arena *a, struct weir_type *key, struct weir_type *ns, struct weir_error *err);
+struct weir_type *weir_type_ttl(struct weir_arena *a, struct weir_type *value, struct weir_error *err);
 
 struct weir_row_head {
 	uint64_t nulls;               /* bit i = fields[i] is null */

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Serializer snapshots: the registry of classes, and writing.
+ *
+ * Invariants
+ *  1. A type read from a snapshot is written as the bytes that were read.
+ *  2. A type of a job is written as Flink 1.20 and 2.x write it (vectors in the tests).
+ * Adding a class: one row here; a new form also needs a case below and one in snapshot_read.c.
+ * Pure. May fail: a type without a Flink class, names longer than writeUTF can hold.
+ */
+#include "state/flink/snapshot_priv.h"
+
+#include "base/buf.h"
+
+#include <stdio.h>
+
+#define BASE "org.apache.flink.api.common.typeutils.base."
+#define SIMPLE_BASE(X, kind) { BASE X "Serializer$" X "SerializerSnapshot", kind, WEIR__SNAPSHOT_SIMPLE, 0, true }
+
+const struct weir__snapshot_class weir__snapshot_classes[] = {
+	SIMPLE_BASE("Boolean", WEIR_BOOLEAN),
+	SIMPLE_BASE("Byte", WEIR_INT8),
+	SIMPLE_BASE("Short", WEIR_INT16),
+	SIMPLE_BASE("Int", WEIR_INT32),
+	SIMPLE_BASE("Long", WEIR_INT64),
+	SIMPLE_BASE("Float", WEIR_FLOAT),
+	SIMPLE_BASE("Double", WEIR_DOUBLE),
+	SIMPLE_BASE("Char", WEIR_CHAR),
+	SIMPLE_BASE("String", WEIR_STRING),
+	SIMPLE_BASE("Instant", WEIR_TIMESTAMP),
+	{ BASE "array.BytePrimitiveArraySerializer$BytePrimitiveArraySerializerSnapshot", WEIR_BYTES, WEIR__SNAPSHOT_SIMPLE, 0, true },
+	{ BASE "ListSerializerSnapshot", WEIR_LIST, WEIR__SNAPSHOT_COMPOSITE, 1, true },
+	{ "org.apache.flink.runtime.state.ArrayListSerializerSnapshot", WEIR_LIST, WEIR__SNAPSHOT_COMPOSITE, 1, false },
+	{ BASE "MapSerializerSnapshot", WEIR_MAP, WEIR__SNAPSHOT_COMPOSITE, 1, true },
+	{ "org.apache.flink.api.java.typeutils.runtime.TupleSerializerSnapshot", WEIR_TUPLE, WEIR__SNAPSHOT_COMPOSITE, 2, true },
+	{ "org.apache.flink.api.java.typeutils.runtime.RowSerializer$RowSerializerSnapshot", WEIR_ROW, WEIR__SNAPSHOT_COMPOSITE, 4, true },
+	{ "org.apache.flink.api.java.typeutils.runtime.PojoSerializerSnapshot", WEIR_POJO, WEIR__SNAPSHOT_POJO, 0, true },
+	{ "org.apache.flink.runtime.state.VoidNamespaceSerializer$VoidNamespaceSerializerSnapshot", WEIR_VOID, WEIR__SNAPSHOT_SIMPLE, 0, true },
+	{ BASE "VoidSerializer$VoidSerializerSnapshot", WEIR_VOID, WEIR__SNAPSHOT_SIMPLE, 0, false },
+	{ "org.apache.flink.streaming.api.windowing.windows.TimeWindow$Serializer$TimeWindowSerializerSnapshot", WEIR_TIME_WINDOW, WEIR__SNAPSHOT_SIMPLE, 0, true },
+	{ "org.apache.flink.streaming.api.windowing.windows.GlobalWindow$Serializer$GlobalWindowSerializerSnapshot", WEIR_GLOBAL_WINDOW, WEIR__SNAPSHOT_SIMPLE, 0, true },
+	{ "org.apache.flink.streaming.api.operators.TimerSerializerSnapshot", WEIR_TIMER, WEIR__SNAPSHOT_COMPOSITE, 2, true },
+	{ "org.apache.flink.runtime.state.ttl.TtlStateFactory$TtlSerializerSnapshot", WEIR_TTL, WEIR__SNAPSHOT_COMPOSITE, 2, true },
+	{ "org.apache.flink.runtime.state.ttl.TtlAwareSerializerSnapshot", WEIR_KIND_MAX, WEIR__SNAPSHOT_TTL_AWARE, 0, false },
+};
+const uint32_t weir__snapshot_nclasses = sizeof(weir__snapshot_classes) / sizeof(weir__snapshot_classes[0]);
+
+static int write_snap(const struct weir_type *t, struct weir_buf *out, struct weir_error *err);
+
+static const struct weir__snapshot_class *class_of(const struct weir_type *t)
+{
+	bool named = t->java && t->kind != WEIR_POJO && t->kind != WEIR_TUPLE;
+
+	for (uint32_t i = 0; i < weir__snapshot_nclasses; i++) {
+		const struct weir__snapshot_class *c = &weir__snapshot_classes[i];
+
+		if (c->kind == t->kind && (named ? strcmp(c->name, t->java) == 0 : c->usual))
+			return c;
+	}
+	return NULL;
+}
+
+static void write_outer(const struct weir_type *t, const struct weir__snapshot_class *c, struct weir_buf *out)
+{
+	int32_t outer = c->outer;
+	char tuple[64];
+
+	if (t->kind == WEIR_ROW && t->snapshot_version)
+		outer = t->snapshot_version;
+	weir_buf_i32(out, WEIR__COMPOSITE_MAGIC);
+	weir_buf_i32(out, outer);
+	if (t->kind == WEIR_TUPLE) {
+		snprintf(tuple, sizeof(tuple), WEIR__TUPLE_CLASS, t->nfields);
+		weir_buf_utf(out, t->java ? t->java : tuple);
+	} else if (t->kind == WEIR_ROW && outer >= 4) {
+		weir_buf_bool(out, true);
+	}
+}
+
+static int write_composite(const struct weir_type *t, const struct weir__snapshot_class *c, struct weir_buf *out, struct weir_error *err)
+{
+	int code = 0;
+
+	weir_buf_i32(out, 3);
+	write_outer(t, c, out);
+	weir_buf_i32(out, WEIR__NESTED_MAGIC);
+	weir_buf_i32(out, 1);
+	weir_buf_i32(out, (int32_t)t->nfields + (t->kind == WEIR_TTL));
+	if (t->kind == WEIR_TTL) /* the time of last access comes first */
+		code = write_snap(&weir_int64, out, err);
+	for (uint32_t i = 0; i < t->nfields && !code; i++)
+		code = write_snap(t->fields[i].type, out, err);
+	return code;
+}
+
+/* One present key or value of a LinkedOptionalMap: its frame's length is filled in by end_frame. */
+static size_t begin_frame(struct weir_buf *out)
+{
+	weir_buf_bool(out, true);
+	weir_buf_i32(out, 0);
+	return out->len;
+}
+
+static void end_frame(struct weir_buf *out, size_t start)
+{
+	weir_buf_patch_u32(out, start - 4, (uint32_t)(out->len - start));
+}
+
+static int write_pojo(const struct weir_type *t, struct weir_buf *out, struct weir_error *err)
+{
+	int code = 0;
+
+	weir_buf_i32(out, 2);
+	weir_buf_utf(out, t->java);
+	weir_buf_i64(out, WEIR__OPTIONAL_MAP_HEADER);
+	weir_buf_i32(out, (int32_t)t->nfields);
+	for (uint32_t i = 0; i < t->nfields && !code; i++) {
+		const struct weir_field *f = &t->fields[t->wire_order ? t->wire_order[i] : i];
+		size_t at;
+
+		weir_buf_utf(out, f->name);
+		at = begin_frame(out);
+		weir_buf_utf(out, t->java); /* the class that declares the field */
+		weir_buf_utf(out, f->name);
+		end_frame(out, at);
+		at = begin_frame(out);
+		code = write_snap(f->type, out, err);
+		end_frame(out, at);
+	}
+	for (int subclasses = 0; subclasses < 2; subclasses++) { /* registered, other: none */
+		weir_buf_i64(out, WEIR__OPTIONAL_MAP_HEADER);
+		weir_buf_i32(out, 0);
+	}
+	return code;
+}
+
+static int write_snap(const struct weir_type *t, struct weir_buf *out, struct weir_error *err)
+{
+	const struct weir__snapshot_class *c;
+
+	if (t->snapshot.len) {
+		weir_buf_put_slice(out, t->snapshot);
+		return 0;
+	}
+	c = class_of(t);
+	if (!c) {
+		char text[256];
+
+		return weir_error_set(err, WEIR_ENOTYPE, "weir cannot write a serializer snapshot for %s: it knows no Flink class for it", weir_type_text(t, text, sizeof(text)));
+	}
+	weir_buf_utf(out, c->name);
+	switch (c->form) {
+	case WEIR__SNAPSHOT_SIMPLE: weir_buf_i32(out, 3); return 0;
+	case WEIR__SNAPSHOT_COMPOSITE: return write_composite(t, c, out, err);
+	case WEIR__SNAPSHOT_POJO: return write_pojo(t, out, err);
+	case WEIR__SNAPSHOT_TTL_AWARE: break;
+	}
+	return weir_error_set(err, WEIR_EBUG, "no way to write a snapshot of class %s", c->name);
+}
+
+int weir_serializer_snapshot_write(const struct weir_type *t, struct weir_buf *out, struct weir_error *err)
+{
+	int code = write_snap(t, out, err);
+	char text[256];
+
+	if (!code && out->code == WEIR_EINVALID)
+		code = weir_error_set(err, WEIR_EINVALID, "a class or field name of %s is longer than 65535 bytes", weir_type_text(t, text, sizeof(text)));
+	return code;
+}
+
+int weir_serializer_snapshot_write_proxy(const struct weir_type *t, struct weir_buf *out, struct weir_error *err)
+{
+	weir_buf_i32(out, 2);
+	return weir_serializer_snapshot_write(t, out, err);
+}
