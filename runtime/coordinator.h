@@ -162,15 +162,11 @@ struct weir_coordinator_pending {
 	enum weir_coordinator_pending_state state;
 	enum weir_coordinator_kind kind;
 	bool orphaned;        /* the job failed while the metadata was being written: completing it commits nothing */
-	bool answered, asked; /* asked: `request` waits for it */
+	bool asked;           /* `request` waits for it */
 	int64_t ckpt, triggered_ms, expires_ms;
 	uint64_t request;
 	uint32_t missing;     /* tasks that have not acknowledged */
 	uint64_t *acked;      /* a bit per task */
-};
-
-struct weir_coordinator_request {
-	uint64_t id;
 };
 
 struct weir_coordinator {
@@ -179,11 +175,13 @@ struct weir_coordinator {
 	uint32_t ntasks, nsources, words;
 	uint64_t *source, *ended, *finished; /* bits per task: is a source; a source that has ended or is gone; is gone */
 	uint32_t nfinished, nended;
-	int64_t next_id, completed_id;       /* completed_id: newest completed checkpoint (savepoints not), or -1 */
+	int64_t next_id;
+	int64_t completed_id;                /* newest completed checkpoint (savepoints not), or -1 */
+	int64_t success_id;                  /* newest completed of any kind, or -1 */
 	int64_t now_ms, due_ms, last_done_ms, final_ms; /* due: next periodic; last_done: INT64_MIN before the first */
 	uint32_t failures;                   /* in a row */
 	uint32_t nqueued;
-	struct weir_coordinator_request queue[WEIR_COORD_QUEUE_MAX]; /* checkpoints asked for by hand that wait for a free place */
+	uint64_t queue[WEIR_COORD_QUEUE_MAX]; /* requests for a checkpoint by hand that wait for a free place */
 	struct weir_coordinator_pending pending[WEIR_COORD_PENDING_MAX];
 	uint64_t *words_mem;
 	/* counts, for statistics */

@@ -18,7 +18,7 @@ enum weir_watermark_event_kind {
 	WEIR_WATERMARK_ADVANCE,  /* value; also makes an idle channel active. A lower one than before is ignored */
 	WEIR_WATERMARK_IDLE,     /* the channel holds nobody back until it is active again */
 	WEIR_WATERMARK_ACTIVE,
-	WEIR_WATERMARK_FINISHED, /* the same as advancing to WEIR_WATERMARK_MAX */
+	WEIR_WATERMARK_FINISHED, /* the same as advancing to WEIR_WATERMARK_MAX: nothing is awaited from it; later events are ignored */
 };
 
 struct weir_watermark_event {
@@ -27,7 +27,7 @@ struct weir_watermark_event {
 	int64_t value;
 };
 
-/* What is to be told downstream after an event: first the watermark, then the status. */
+/* What is to be told downstream after an event: ACTIVE before the watermark, IDLE after it. */
 struct weir_watermark_change {
 	bool advanced;       /* watermark is new and higher than ever before */
 	bool status_changed; /* idle is new */
@@ -49,7 +49,7 @@ struct weir_watermark_merge {
 
 int weir_watermark_merge_init(struct weir_watermark_merge *m, uint32_t channels, struct weir_error *err) WEIR_CHECK;
 void weir_watermark_merge_fini(struct weir_watermark_merge *m);
-/* WEIR_EBUG for a channel that does not exist or that finished before. O(log channels), O(1) where the minimum does not move. */
+/* WEIR_EBUG for a channel that does not exist. O(log channels), O(1) where the minimum does not move. */
 int weir_watermark_merge_step(struct weir_watermark_merge *m, const struct weir_watermark_event *ev, struct weir_watermark_change *out,
 			      struct weir_error *err) WEIR_CHECK;
 /* Back to the start: all channels active, no watermark. */
@@ -58,8 +58,8 @@ void weir_watermark_merge_reset(struct weir_watermark_merge *m);
 /* ---- generators ---- */
 /*
  * Bounded out-of-orderness: highest time seen - bound - 1. Monotonous times are a bound of 0. Emission is by position in the
- * data, after each every_rows rows of a split, never by the clock; so a source that stores max_ms and rows with its offset
- * gives the same watermarks after a restore.
+ * data, after each every_rows rows of a split, never by the clock; so a source that stores max_ms, rows and emitted with its
+ * offset gives the same watermarks after a restore.
  */
 struct weir_watermark_gen {
 	int64_t bound_ms;
@@ -82,8 +82,9 @@ bool weir_watermark_gen_on_periodic(struct weir_watermark_gen *g, int64_t *out_w
 static inline uint32_t weir_watermark_gen_rows_left(const struct weir_watermark_gen *g) { return g->every_rows - g->rows; }
 /* n rows, n <= rows_left. At the emission point it emits as on_periodic does. */
 bool weir_watermark_gen_on_rows(struct weir_watermark_gen *g, const int64_t *time_ms, uint32_t n, int64_t *out_watermark);
-/* Continue where a stored generator was: `rows` since the last emission point, highest time seen. */
-void weir_watermark_gen_restore(struct weir_watermark_gen *g, int64_t max_ms, uint32_t rows);
+/* Continue where a stored generator was (max_ms, rows, emitted of then). Send `emitted` at once, before any row, when it is
+ * above WEIR_WATERMARK_MIN: then the same rows are late as in a run without the restore. */
+void weir_watermark_gen_restore(struct weir_watermark_gen *g, int64_t max_ms, uint32_t rows, int64_t emitted);
 
 /* ---- idleness ---- */
 struct weir_idleness {
