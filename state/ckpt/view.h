@@ -41,7 +41,7 @@ struct weir_entry {
 	int32_t key_group;             /* -1 where none applies */
 	struct weir_slice key, ns, user_key, value; /* canonical bytes; ptr NULL = not applicable. Valid during the call */
 	int64_t timestamp;             /* TIMER */
-	int32_t index;                 /* list position of operator lists; -1 otherwise */
+	int32_t index;                 /* position in an operator list, raw partition or the master states; -1 otherwise */
 	const char *undecodable;       /* why the content could not be taken apart, else NULL; then value holds what there is */
 };
 
@@ -61,28 +61,39 @@ const struct weir_state_info *weir_view_state(const struct weir_view *v, uint32_
 /* By operator (NULL = any) and name; NULL when there is none. Ambiguous names give the first. */
 const struct weir_state_info *weir_view_find(const struct weir_view *v, const struct weir_operator_id *op, const char *name);
 
+/* A finding: something that is damaged, missing, or not read by this version. Text is valid during the call. */
+struct weir_problem {
+	const char *path;     /* file, or "" */
+	uint64_t offset;      /* or WEIR_NO_OFFSET */
+	const char *operator_; /* uid, name or id; "" for none */
+	const char *state;    /* name, or "" */
+	int code;
+	const char *text;     /* names all of the above */
+	const struct weir_operator_state *op; /* or NULL */
+	int32_t subtask, key_group;           /* or -1 */
+	const char *kind;     /* "keyed", "operator", "raw-keyed", "raw-operator", "coordinator", "files" ... */
+	int64_t size;         /* of the handle, or -1 */
+};
+typedef void weir_problem_fn(void *arg, const struct weir_problem *p);
+
 struct weir_scan {
 	const struct weir_state_info *state; /* NULL = every state */
 	int32_t subtask;                     /* -1 = every subtask */
 	int32_t key_group;                   /* -1 = every key group */
-	struct weir_slice key;               /* ptr NULL = every key; else only this serialized key */
+	struct weir_slice key;               /* ptr NULL = every key; else only this serialized key (and what cannot be taken apart but may hold it) */
+	weir_problem_fn *problem;            /* NULL: damage ends the scan. Else it is told here, and the scan goes on with the next key group or handle */
+	void *problem_arg;
 };
 #define WEIR_SCAN_ALL ((struct weir_scan){ .subtask = -1, .key_group = -1 })
 
-/* Entries in stored order: operators, subtasks, then key groups, then as written. Damage stops the scan with the error;
- * what came before is delivered. */
+/* Entries in stored order: masters, then operators, subtasks, key groups, as written. Damage stops the scan with the error (but see `problem`);
+ * what came before is delivered. A layout that this version does not read is never passed over: an undecodable entry for each of its
+ * states, or an error WEIR_EUNSUPPORTED. */
 int weir_view_scan(struct weir_view *v, const struct weir_scan *scan, weir_entry_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;
 
 /* What verification found, one call per finding; a whole checkpoint gives none. Reads every byte: files present and of the recorded
- * size, metadata decodes, every entry decodes, key groups of keys with known hashes are right, ranges cover 0..max-1 once. */
-struct weir_problem {
-	const char *path;     /* file */
-	uint64_t offset;      /* or WEIR_NO_OFFSET */
-	const char *operator_, *state;
-	int code;
-	const char *text;
-};
-typedef void weir_problem_fn(void *arg, const struct weir_problem *p);
+ * size, metadata decodes, every entry decodes, key groups of keys with known hashes are right, ranges of subtasks are what they must be and do not overlap.
+ * A subtask without keyed state is no finding: Flink writes none when no state was registered. Returns an error only when it could not go on. */
 int weir_view_verify(struct weir_view *v, weir_problem_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;
 
 #endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dump: an index of all entries is sorted, then each is printed once.
+ *
+ * 1. The index holds slices into the checkpoint's own bytes; only what lies elsewhere (decompressed, converted) is copied, into one arena.
+ * 2. Order is that of Java's strings over the oracle's sort key. Its parts are compared as bytes, which is the same: hex and fixed-width numbers;
+ *    state names by UTF-16 unit (compare_utf16).
+ * 3. Entries with equal sort keys are ordered by their lines.
+ * One thread. Fails when the sink fails and out of memory; damage becomes lines.
+ */
+#include "state/ckpt/dump.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "state/ckpt/dump_priv.h"
+
+/* Lines with equal op, kind and state. */
+struct group {
+	const struct weir_operator_state *op;
+	const char *kind, *state;
+	uint64_t count;
+	uint32_t rank;
+};
+
+struct item {
+	struct weir_entry e;  /* e.state NULL: a problem, told in `why` */
+	uint32_t group;
+	const char *why;
+	int64_t size;
+};
+
+struct dump {
+	struct weir_view *view;
+	WEIR_VEC(struct group) groups;
+	WEIR_VEC(struct item) items;
+	struct weir_arena mem;
+	const struct weir_state_info *last_state; /* with its group: entries of a state come in runs */
+	uint32_t last_group, hint;
+	bool no_memory;
+	struct weir_buf line, line2;
+};
+
+/* ---- order ---- */
+
+/* UTF-8 text in the order of its UTF-16 units: characters above U+FFFF come before U+E000. */
+static int compare_utf16(const uint8_t *a, size_t na, const uint8_t *b, size_t nb)
+{
+	size_t n = na < nb ? na : nb;
+
+	for (size_t i = 0; i < n; i++)
+		if (a[i] != b[i]) {
+			if ((a[i] >= 0xf0) != (b[i] >= 0xf0) && a[i] >= 0xee && b[i] >= 0xee)
+				return a[i] >= 0xf0 ? -1 : 1;
+			return a[i] < b[i] ? -1 : 1;
+		}
+	return (na > nb) - (na < nb);
+}
+
+static int compare_names(const char *a, const char *b)
+{
+	return compare_utf16((const uint8_t *)a, strlen(a), (const uint8_t *)b, strlen(b));
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+	const struct group *x = *(const struct group *const *)a, *y = *(const struct group *const *)b;
+	int c = (x->op != NULL) - (y->op != NULL);
+
+	if (c == 0 && x->op)
+		c = memcmp(x->op->id.bytes, y->op->id.bytes, sizeof(x->op->id.bytes));
+	if (c == 0)
+		c = strcmp(x->kind, y->kind);
+	return c ? c : compare_names(x->state, y->state);
+}
+
+static int compare_slices(struct weir_slice a, struct weir_slice b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int c = n ? memcmp(a.ptr, b.ptr, n) : 0;
+
+	return c ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+static int compare_ints(int64_t a, int64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static bool key_is_composite(const struct item *i)
+{
+	return i->e.undecodable && i->e.key.ptr && !i->e.ns.ptr;
+}
+
+static void render(struct dump *d, const struct item *i, struct weir_buf *b)
+{
+	weir_buf_clear(b);
+	if (i->e.state) {
+		weir__dump_head(b, i->e.state->op);
+		weir__dump_line(d->view, &i->e, b);
+		return;
+	}
+	weir__dump_head(b, d->groups.items[i->group].op);
+	if (i->e.subtask >= 0)
+		weir_buf_printf(b, "\"sub\":%d,", i->e.subtask);
+	weir_buf_printf(b, "\"kind\":\"%s\",\"state\":\"\"", d->groups.items[i->group].kind);
+	if (i->e.key_group >= 0)
+		weir_buf_printf(b, ",\"kg\":%d", i->e.key_group);
+	weir_buf_printf(b, ",\"size\":%lld,\"undecodable\":", (long long)i->size);
+	weir_json_text(b, i->why);
+	weir_buf_u8(b, '}');
+}
+
+static int compare_items(const void *a, const void *b, void *arg)
+{
+	const struct item *x = a, *y = b;
+	struct dump *d = arg;
+	struct weir_slice none = { NULL, 0 };
+	bool cx = key_is_composite(x), cy = key_is_composite(y);
+	int c = compare_ints(d->groups.items[x->group].rank, d->groups.items[y->group].rank);
+
+	if (c == 0)
+		c = compare_ints(x->e.subtask < 0 ? 0 : x->e.subtask, y->e.subtask < 0 ? 0 : y->e.subtask);
+	if (c == 0)
+		c = compare_ints(x->e.key_group < 0 ? 0 : x->e.key_group, y->e.key_group < 0 ? 0 : y->e.key_group);
+	if (c == 0)
+		c = compare_slices(cx ? none : x->e.key, cy ? none : y->e.key);
+	if (c == 0)
+		c = compare_slices(x->e.ns, y->e.ns);
+	if (c == 0)
+		c = compare_slices(x->e.user_key, y->e.user_key);
+	if (c == 0)
+		c = compare_slices(cx ? x->e.key : none, cy ? y->e.key : none);
+	if (c == 0)
+		c = compare_ints(x->e.timestamp, y->e.timestamp);
+	if (c == 0)
+		c = compare_ints(x->e.index < 0 ? 0 : x->e.index, y->e.index < 0 ? 0 : y->e.index);
+	if (c || x == y)
+		return c;
+	render(d, x, &d->line);
+	render(d, y, &d->line2);
+	return compare_utf16(d->line.data, d->line.len, d->line2.data, d->line2.len);
+}
+
+/* ---- the index ---- */
+
+static uint32_t group_of(struct dump *d, const struct weir_operator_state *op, const char *kind, const char *state)
+{
+	struct group *g;
+
+	for (size_t i = 0; i < d->groups.len; i++) {
+		g = &d->groups.items[i];
+		if (g->op == op && strcmp(g->kind, kind) == 0 && strcmp(g->state, state) == 0)
+			return (uint32_t)i;
+	}
+	g = weir_vec_push(&d->groups);
+	if (!g) {
+		d->no_memory = true;
+		return 0;
+	}
+	*g = (struct group){ .op = op, .kind = kind, .state = state };
+	return (uint32_t)(d->groups.len - 1);
+}
+
+static void keep(struct dump *d, struct weir_slice *s)
+{
+	if (!s->ptr || s->len == 0 || weir__view_holds(d->view, *s, &d->hint))
+		return;
+	s->ptr = weir_arena_copy(&d->mem, s->ptr, s->len);
+	if (!s->ptr)
+		d->no_memory = true;
+}
+
+static int add_entry(void *arg, const struct weir_entry *e)
+{
+	struct dump *d = arg;
+	struct item *i = weir_vec_push(&d->items);
+
+	if (!i)
+		return WEIR_ENOMEM;
+	*i = (struct item){ .e = *e };
+	if (e->state != d->last_state) {
+		d->last_state = e->state;
+		d->last_group = group_of(d, e->state->op, weir_state_kind_name(e->state->kind), e->state->name);
+	}
+	i->group = d->last_group;
+	keep(d, &i->e.key);
+	keep(d, &i->e.ns);
+	keep(d, &i->e.user_key);
+	keep(d, &i->e.value);
+	if (d->no_memory)
+		return WEIR_ENOMEM;
+	d->groups.items[i->group].count++;
+	return 0;
+}
+
+static void add_problem(void *arg, const struct weir_problem *p)
+{
+	struct dump *d = arg;
+	struct item *i = weir_vec_push(&d->items);
+
+	if (!i) {
+		d->no_memory = true;
+		return;
+	}
+	*i = (struct item){ .e = { .subtask = p->subtask, .key_group = p->key_group, .index = -1 }, .size = p->size };
+	i->group = group_of(d, p->op, p->kind, "");
+	i->why = weir_arena_text(&d->mem, p->text, strlen(p->text));
+	if (!i->why || d->no_memory)
+		d->no_memory = true;
+	else
+		d->groups.items[i->group].count++;
+}
+
+/* ---- output ---- */
+
+struct out {
+	weir_put_fn *put;
+	void *arg;
+	struct weir_buf buf;
+	struct weir_sha256 sha;
+};
+
+static int flush(struct out *o, size_t at_least, struct weir_error *err)
+{
+	int code = weir_buf_error(&o->buf);
+
+	if (code)
+		return weir_error_set(err, code, "no memory for a line of the dump");
+	if (o->buf.len < at_least || o->buf.len == 0)
+		return 0;
+	code = o->put(o->arg, o->buf.data, o->buf.len, err);
+	weir_buf_clear(&o->buf);
+	return code;
+}
+
+static int print_items(struct dump *d, struct out *o, struct weir_dump_result *r, struct weir_error *err)
+{
+	struct weir_buf head = { 0 };
+	uint32_t head_of = UINT32_MAX;
+	int code = 0;
+
+	for (size_t k = 0; k < d->items.len && code == 0; k++) {
+		struct item *i = &d->items.items[k];
+		size_t at = o->buf.len;
+
+		if (!i->e.state) {
+			render(d, i, &d->line);
+			weir_buf_put_slice(&o->buf, weir_buf_slice(&d->line));
+			r->undecodable++;
+		} else {
+			if (head_of != i->group) {
+				weir_buf_clear(&head);
+				weir__dump_head(&head, i->e.state->op);
+				head_of = i->group;
+			}
+			weir_buf_put_slice(&o->buf, weir_buf_slice(&head));
+			r->undecodable += weir__dump_line(d->view, &i->e, &o->buf);
+		}
+		weir_buf_u8(&o->buf, '\n');
+		if (weir_buf_error(&o->buf) == 0)
+			weir_sha256_put(&o->sha, o->buf.data + at, o->buf.len - at);
+		code = flush(o, 64 * 1024, err);
+	}
+	weir_buf_fini(&head);
+	return code;
+}
+
+static int print_summary(struct dump *d, struct group **order, struct out *o, struct weir_dump_result *r, struct weir_error *err)
+{
+	uint8_t digest[32];
+	struct weir_buf hex = { 0 }, name = { 0 };
+
+	weir_sha256_done(&o->sha, digest);
+	weir_buf_hex(&hex, (struct weir_slice){ digest, sizeof(digest) });
+	if (hex.len == 64)
+		memcpy(r->sha256, hex.data, 64);
+	r->entries = d->items.len;
+	weir_buf_printf(&o->buf, "{\"summary\":{\"entries\":%llu,\"printed\":%llu,\"undecodable\":%llu,\"sha256\":\"%s\",\"counts\":{", (unsigned long long)r->entries,
+			(unsigned long long)r->entries, (unsigned long long)r->undecodable, r->sha256);
+	for (size_t i = 0; i < d->groups.len; i++) {
+		char op[33] = "-";
+
+		if (order[i]->op)
+			weir_operator_id_hex(&order[i]->op->id, op);
+		weir_buf_clear(&name);
+		weir_buf_printf(&name, "%s %s %s", op, order[i]->kind, order[i]->state);
+		if (i)
+			weir_buf_u8(&o->buf, ',');
+		weir_json_str(&o->buf, (const char *)name.data, name.len);
+		weir_buf_printf(&o->buf, ":%llu", (unsigned long long)order[i]->count);
+	}
+	weir_buf_text(&o->buf, "}}}\n");
+	weir_buf_fini(&hex);
+	weir_buf_fini(&name);
+	return flush(o, 0, err);
+}
+
+static struct group **rank_groups(struct dump *d)
+{
+	struct group **order = malloc((d->groups.len + 1) * sizeof(*order));
+
+	if (!order)
+		return NULL;
+	for (size_t i = 0; i < d->groups.len; i++)
+		order[i] = &d->groups.items[i];
+	if (d->groups.len)
+		qsort(order, d->groups.len, sizeof(struct group *), compare_groups);
+	for (uint32_t i = 0; i < d->groups.len; i++)
+		order[i]->rank = i;
+	return order;
+}
+
+int weir_dump(struct weir_view *v, weir_put_fn *put, void *arg, struct weir_dump_result *out, struct weir_error *err)
+{
+	struct dump d = { .view = v };
+	struct out o = { .put = put, .arg = arg };
+	struct weir_dump_result r = { 0 };
+	struct weir_scan scan = WEIR_SCAN_ALL;
+	struct group **order = NULL;
+	int code;
+
+	weir_sha256_init(&o.sha);
+	scan.problem = add_problem;
+	scan.problem_arg = &d;
+	code = weir_view_scan(v, &scan, add_entry, &d, err);
+	if (code == 0)
+		order = rank_groups(&d);
+	if (code == 0 && (d.no_memory || !order))
+		code = WEIR_ENOMEM;
+	if (code == WEIR_ENOMEM)
+		weir_error_set(err, code, "no memory for an index of %zu entries", d.items.len);
+	if (code == 0 && d.items.len)
+		qsort_r(d.items.items, d.items.len, sizeof(*d.items.items), compare_items, &d);
+	if (code == 0)
+		code = print_items(&d, &o, &r, err);
+	if (code == 0)
+		code = print_summary(&d, order, &o, &r, err);
+	if (code == 0 && out)
+		*out = r;
+	free(order);
+	weir_vec_fini(&d.groups);
+	weir_vec_fini(&d.items);
+	weir_arena_fini(&d.mem);
+	weir_buf_fini(&d.line);
+	weir_buf_fini(&d.line2);
+	weir_buf_fini(&o.buf);
+	return code;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parts of a view that are streams of key groups: managed keyed state as FULL or HEAP, and raw keyed state.
+ *
+ * 1. A key group ends where the next larger offset of its handle begins, or with the stream.
+ * 2. Subtasks of one operator nearly always have the same metadata block: equal bytes share one decoded block.
+ * Threads and failures as view.c says.
+ */
+#include "state/ckpt/view_priv.h"
+
+#include <stdlib.h>
+
+static int compare_i64(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int weir__groups_ends(struct weir_view *v, struct weir__part *part, struct weir_error *err)
+{
+	const struct weir_key_group_offsets *g = &part->keyed->groups;
+	int64_t *sorted = malloc((g->count + 1) * sizeof(*sorted));
+
+	part->ends = weir_arena_alloc(&v->mem, (g->count + 1) * sizeof(*part->ends), 8);
+	if (!sorted || !part->ends) {
+		free(sorted);
+		return weir_error_set(err, WEIR_ENOMEM, "no memory for %u key groups", g->count);
+	}
+	memcpy(sorted, g->offsets, g->count * sizeof(*sorted));
+	qsort(sorted, g->count, sizeof(*sorted), compare_i64);
+	for (uint32_t i = 0; i < g->count; i++) {
+		uint32_t lo = 0, hi = g->count;
+
+		while (lo < hi) {
+			uint32_t mid = lo + (hi - lo) / 2;
+
+			if (sorted[mid] <= g->offsets[i])
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		part->ends[i] = lo < g->count ? sorted[lo] : (int64_t)part->bytes.len;
+	}
+	free(sorted);
+	return 0;
+}
+
+/* Bytes up to the first key group: the metadata block. */
+static struct weir_slice metadata_bytes(const struct weir__part *part)
+{
+	const struct weir_key_group_offsets *g = &part->keyed->groups;
+	struct weir_slice s = part->bytes;
+
+	for (uint32_t i = 0; i < g->count; i++)
+		if (g->offsets[i] > 0 && (uint64_t)g->offsets[i] < s.len)
+			s.len = (size_t)g->offsets[i];
+	return s;
+}
+
+/* The block of an earlier subtask with the same bytes. */
+static struct weir_keyed_meta *same_block(struct weir_view *v, const struct weir__part *part, struct weir_slice block)
+{
+	for (size_t i = v->parts.len; i-- > 0;) {
+		const struct weir__part *p = &v->parts.items[i];
+
+		if (p == part)
+			continue;
+		if (p->op != part->op)
+			return NULL;
+		if (p->class_ == WEIR__PART_KEYED && p->meta && p->meta->size == block.len && p->bytes.len >= block.len &&
+		    memcmp(p->bytes.ptr, block.ptr, block.len) == 0)
+			return p->meta;
+	}
+	return NULL;
+}
+
+int weir__groups_open(struct weir_view *v, struct weir__part *part, struct weir_error *err)
+{
+	struct weir_slice block;
+	int code;
+
+	part->stream = &part->keyed->stream;
+	code = weir__part_load(v, part, err);
+	if (code)
+		return code;
+	block = metadata_bytes(part);
+	part->meta = same_block(v, part, block);
+	if (!part->meta) {
+		code = weir_keyed_read_meta(block, part->path, &v->mem, &part->meta, err);
+		if (code)
+			return code;
+	}
+	part->format = weir_keyed_detect(part->keyed->kind, part->bytes, part->meta, &part->keyed->groups, part->op->max_parallelism);
+	return weir__groups_ends(v, part, err);
+}
+
+static int group_entry(void *arg, uint32_t state, const struct weir_entry *e)
+{
+	return weir__scan_entry(arg, state, e);
+}
+
+/* The key group to read, or -1 for all; -2 for none. */
+static int32_t wanted_group(const struct weir__scan_ctx *x, const struct weir__part *part)
+{
+	struct weir_arena scratch = { 0 };
+	int32_t want = x->scan->key_group;
+	uint32_t group;
+
+	if (!x->scan->key.ptr)
+		return want;
+	if (weir_keyed_group_of(part->meta->key, x->scan->key, part->op->max_parallelism, &scratch, &group))
+		want = want < 0 || want == (int32_t)group ? (int32_t)group : -2;
+	weir_arena_fini(&scratch);
+	return want;
+}
+
+int weir__groups_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err)
+{
+	const struct weir_key_group_offsets *g = &part->keyed->groups;
+	int32_t want = wanted_group(x, part);
+	uint32_t from = 0, to = g->count;
+
+	if (want != -1) {
+		if (want < g->first || (uint32_t)(want - g->first) >= g->count)
+			return 0;
+		from = (uint32_t)(want - g->first);
+		to = from + 1;
+	}
+	for (uint32_t i = from; i < to; i++) {
+		int32_t group = g->first + (int32_t)i;
+		int code = weir_keyed_read_group(part->format, part->bytes, part->path, part->meta, group, g->offsets[i], part->ends[i],
+						 part->op->max_parallelism, group_entry, x, err);
+
+		if (code)
+			code = weir__scan_damage(x, group, code, err);
+		if (code)
+			return code;
+	}
+	return 0;
+}
+
+int weir__raw_keyed_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err)
+{
+	const struct weir_key_group_offsets *g = &part->keyed->groups;
+
+	for (uint32_t i = 0; i < g->count; i++) {
+		struct weir_entry e = { .key_group = g->first + (int32_t)i, .index = -1 };
+		int code;
+
+		if (g->offsets[i] < 0 || (x->scan->key_group >= 0 && x->scan->key_group != e.key_group))
+			continue;
+		if ((uint64_t)g->offsets[i] > part->bytes.len || part->ends[i] < g->offsets[i] || (uint64_t)part->ends[i] > part->bytes.len) {
+			code = weir_error_at(err, WEIR_ECORRUPT, part->path, (uint64_t)g->offsets[i], "raw keyed state of key group %d does not lie in the %zu bytes of its stream",
+					     e.key_group, part->bytes.len);
+			code = weir__scan_damage(x, e.key_group, code, err);
+		} else {
+			e.value = (struct weir_slice){ part->bytes.ptr + g->offsets[i], (size_t)(part->ends[i] - g->offsets[i]) };
+			code = weir__scan_entry(x, 0, &e);
+		}
+		if (code)
+			return code;
+	}
+	return 0;
+}
