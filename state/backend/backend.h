@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keyed state backends: the live state of one operator on one subtask. One contract suite (tests/unit/state/test_backend.c) runs over all of
- * them. Values are in native form (weir/type.h); a checkpoint turns them into Flink's bytes.
+ * Keyed state backends: the live state of one operator on one subtask. One contract suite (tests/unit/backend/test_backend.c) runs over all
+ * of them. Values are in native form (weir/type.h); a checkpoint turns them into Flink's bytes.
  *
  * The current key. Every access is under a current key (weir_backend_set_key) and a namespace; window operators pass windows, everyone
  * else NULL (VoidNamespace).
@@ -105,6 +105,11 @@ void weir_snapshot_end(struct weir_snapshot *s);
  * Read every entry of the handle whose key group lies in this backend's range; may be called for several handles (rescaling). States become registered
  * with the types they were stored with; weir_backend_state() later resolves them against the job's. */
 int weir_backend_restore(struct weir_backend *b, const struct weir_ckpt *c, const struct weir_keyed_handle *h, struct weir_error *err) WEIR_CHECK;
+
+/* Restored states (and timer services) that the job has not registered: the i-th name, or NULL. They are kept and written into later snapshots as they
+ * were stored. Ask after the job has registered its states: refuse to run, or, when the user allows it (--allowNonRestoredState), drop them. */
+const char *weir_backend_unclaimed(const struct weir_backend *b, uint32_t i);
+int weir_backend_drop_unclaimed(struct weir_backend *b, struct weir_error *err) WEIR_CHECK;
 
 uint64_t weir_backend_bytes(const struct weir_backend *b); /* memory held */
 

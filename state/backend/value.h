@@ -23,7 +23,7 @@ bool weir__value_settle(struct weir__space *s, const struct weir_type *t, void *
 bool weir__value_relocate(struct weir__image *im, const struct weir_type *t, void *v) WEIR_CHECK;
 
 /* Fast equality for keys and namespaces. */
-enum weir__eq { WEIR__EQ_NONE, WEIR__EQ_4, WEIR__EQ_8, WEIR__EQ_16, WEIR__EQ_BYTES, WEIR__EQ_STR, WEIR__EQ_TYPE };
+enum weir__eq { WEIR__EQ_NONE, WEIR__EQ_4, WEIR__EQ_8, WEIR__EQ_16, WEIR__EQ_BYTES, WEIR__EQ_STR, WEIR__EQ_TIMER, WEIR__EQ_TYPE };
 enum weir__eq weir__eq_of(const struct weir_type *t);
 
 static inline bool weir__value_eq(enum weir__eq eq, const struct weir_type *t, const void *a, const void *b)
@@ -41,6 +41,13 @@ static inline bool weir__value_eq(enum weir__eq eq, const struct weir_type *t, c
 		return memcmp(a, b, t->size) == 0;
 	case WEIR__EQ_STR:
 		return weir_str_eq(a, b);
+	case WEIR__EQ_TIMER: { /* pointers to timers; t is timers.c's reference type */
+		const void *x, *y;
+
+		memcpy(&x, a, sizeof(x));
+		memcpy(&y, b, sizeof(y));
+		return x == y || weir_type_value_equal(t->fields[0].type, x, y);
+	}
 	default:
 		return weir_type_value_equal(t, a, b);
 	}
