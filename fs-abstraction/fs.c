@@ -168,12 +168,13 @@ void weir_fs_unmap(struct weir_fs_map *m)
 
 /* ---- writing ---- */
 
-static int attach(struct weir_fs *fs, const char *path, struct weir_fs_out *out, struct weir_error *err)
+static int attach(struct weir_fs *fs, const char *path, bool keep, struct weir_fs_out *out, struct weir_error *err)
 {
 	out->fs = fs;
 	out->buffer = NULL;
 	out->buffered = out->buffer_cap = 0;
 	out->failed = 0;
+	out->keep = keep;
 	out->path = strdup(path);
 	if (out->path)
 		return 0;
@@ -197,7 +198,7 @@ int weir_fs_create(struct weir_fs *fs, const char *path, enum weir_fs_write_mode
 	else
 		rc = fs->ops->create(fs, p.text, mode, &o, err);
 	if (!rc)
-		rc = attach(fs, p.text, o, err);
+		rc = attach(fs, p.text, false, o, err);
 	if (!rc) {
 		o->position = 0;
 		*out = o;
@@ -219,7 +220,7 @@ int weir__fs_resume(struct weir_fs *fs, const char *path, uint64_t length, struc
 	else
 		rc = fs->ops->resume(fs, p.text, length, &o, err);
 	if (!rc)
-		rc = attach(fs, p.text, o, err);
+		rc = attach(fs, p.text, true, o, err);
 	if (!rc) {
 		o->position = length;
 		*out = o;

@@ -35,7 +35,6 @@ struct local_in {
 struct local_out {
 	struct weir_fs_out base;
 	int fd;
-	bool made; /* by create: abort removes it */
 };
 
 struct local_map {
@@ -223,7 +222,6 @@ static int new_out(int fd, bool made, const char *path, struct weir_fs_out **out
 		return weir__fs_nomem(err, path);
 	}
 	o->fd = fd;
-	o->made = made;
 	*out = &o->base;
 	return 0;
 }
@@ -310,7 +308,7 @@ static void local_abort(struct weir_fs_out *base)
 {
 	struct local_out *o = (struct local_out *)base;
 
-	if (o->made)
+	if (!base->keep)
 		remove_own(base->path, o->fd);
 	close(o->fd);
 	free(o);
@@ -332,7 +330,7 @@ static int local_close(struct weir_fs_out *base, struct weir_error *err)
 		struct stat now;
 
 		rc = fail(err, base->path, "close");
-		if (o->made && known && lstat(base->path, &now) == 0 && now.st_ino == st.st_ino && now.st_dev == st.st_dev)
+		if (!base->keep && known && lstat(base->path, &now) == 0 && now.st_ino == st.st_ino && now.st_dev == st.st_dev)
 			unlink(base->path);
 	}
 	free(o);

@@ -34,7 +34,6 @@ struct mem_out {
 	struct mem_fs *m;
 	struct mem_node *node;
 	uint64_t epoch;
-	bool made;
 };
 
 struct mem_map {
@@ -259,7 +258,7 @@ static int mem_create(struct weir_fs *fs, const char *path, enum weir_fs_write_m
 	if (!rc)
 		rc = create_locked(m, path, mode, n, err);
 	if (!rc) {
-		*o = (struct mem_out){ { 0 }, m, n, m->epoch, true }; /* the stream takes over our reference */
+		*o = (struct mem_out){ { 0 }, m, n, m->epoch }; /* the stream takes over our reference */
 		*out = &o->base;
 	} else {
 		free(o);
@@ -299,7 +298,7 @@ static int mem_resume(struct weir_fs *fs, const char *path, uint64_t length, str
 	rc = resume_locked(m, path, length, &n, err);
 	if (!rc) {
 		n->refs++;
-		*o = (struct mem_out){ { 0 }, m, n, m->epoch, false };
+		*o = (struct mem_out){ { 0 }, m, n, m->epoch };
 		*out = &o->base;
 	} else {
 		free(o);
@@ -359,7 +358,7 @@ static void mem_abort(struct weir_fs_out *base)
 	struct mem_slot *s;
 
 	lock(m);
-	if (o->made && o->epoch == m->epoch && parent_of(m, base->path, &dir, NULL) == 0) {
+	if (!base->keep && o->epoch == m->epoch && parent_of(m, base->path, &dir, NULL) == 0) {
 		s = weir__mem_find(dir, name, strlen(name));
 		if (s && s->node == o->node && weir__mem_change(m, dir, s, NULL, NULL, NULL)) {
 			/* no memory even to remove: the file stays, and its content is complete as far as it goes */

@@ -69,6 +69,8 @@ static int unknown_scheme(const char *uri, size_t n, struct weir_error *err)
 
 	for (size_t i = 0; i < NSCHEMES; i++)
 		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i ? ", " : "", schemes[i].name);
+	if (uri[n + 1] == '/')
+		return weir_error_set(err, WEIR_EUNSUPPORTED, "%s: no file system is known for the scheme \"%.*s\" (known: %s)", uri, (int)n, uri, known);
 	return weir_error_set(err, WEIR_EUNSUPPORTED, "%s: no file system is known for the scheme \"%.*s\" (known: %s); a local file of that name is written ./%s",
 			      uri, (int)n, uri, known, uri);
 }

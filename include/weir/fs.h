@@ -137,12 +137,12 @@ void weir_fs_writer_close(struct weir_fs_writer *w); /* keeps the hidden file if
 void weir_fs_writer_abort(struct weir_fs_writer *w); /* removes the hidden file; NULL is allowed */
 int weir_fs_writer_recover(struct weir_fs *fs, struct weir_slice resume, struct weir_fs_writer **out, struct weir_error *err) WEIR_CHECK;
 int weir_fs_commit(struct weir_fs *fs, struct weir_slice commit, struct weir_error *err) WEIR_CHECK;
-/* Drop a pending commit: remove its hidden file. Nothing to remove is success. */
+/* Drop what a description (of either kind) leads to: remove its hidden file. Nothing to remove is success. */
 int weir_fs_discard(struct weir_fs *fs, struct weir_slice commit, struct weir_error *err) WEIR_CHECK;
 
 /* ---- implementing a file system (called only by fs-abstraction/fs*.c, which check the contract first, and by wrappers) ----
  * Paths arrive absolute and normal (fs-abstraction/path.h). The caller of create and resume sets out->fs and out->path before any
- * other call on the stream. Outputs are untouched on failure. */
+ * other call on the stream, and out->keep. Outputs are untouched on failure. */
 struct weir_fs_ops {
 	const char *scheme;
 	uint32_t size; /* sizeof(struct weir_fs_ops) */
@@ -160,7 +160,7 @@ struct weir_fs_ops {
 	int (*write)(struct weir_fs_out *out, const void *p, size_t len, struct weir_error *err);                           /* unbuffered */
 	int (*sync)(struct weir_fs_out *out, struct weir_error *err);
 	int (*close)(struct weir_fs_out *out, struct weir_error *err); /* frees out in every case; when it fails, as abort */
-	void (*abort)(struct weir_fs_out *out);                        /* closes, removes what create made (not what resume opened), frees */
+	void (*abort)(struct weir_fs_out *out);                        /* closes, removes the file unless out->keep, frees */
 	int (*stat)(struct weir_fs *fs, const char *path, struct weir_fs_stat *out, struct weir_error *err);                /* required */
 	int (*list)(struct weir_fs *fs, const char *path, weir_fs_list_fn *fn, void *arg, struct weir_error *err);          /* required */
 	int (*mkdir)(struct weir_fs *fs, const char *path, struct weir_error *err); /* one level; WEIR_EEXISTS if it is there */
@@ -194,6 +194,7 @@ struct weir_fs_out {
 	uint8_t *buffer;   /* owned by fs.c */
 	size_t buffered, buffer_cap;
 	int failed;        /* first error code; sticky (FS-04) */
+	bool keep;         /* abort leaves the file: a resumed one, or one that the recoverable writer has persisted */
 };
 
 #endif
