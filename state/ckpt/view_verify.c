@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Verification: read everything, tell every finding.
+ *
+ * 1. A scan with a problem function reads the parts; what it cannot open or take apart is told there, each entry's content is checked here.
+ * 2. Files that no part reads (RocksDB's, changelog's, in-flight data) must be there with their sizes.
+ * 3. The key-group ranges of an operator's subtasks are those Flink computes from parallelism and max parallelism.
+ * A whole checkpoint gives no finding. Values of unknown serializers are not looked into.
+ */
+#include "state/ckpt/view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "state/ckpt/view_priv.h"
+#include "state/flink/keyed_priv.h"
+
+struct verify {
+	struct weir_view *view;
+	weir_problem_fn *fn;
+	void *arg;
+	struct weir_arena scratch;
+};
+
+/* ---- entries ---- */
+
+static void tell_entry(struct verify *v, const struct weir_entry *e, int code, const char *what)
+{
+	char op[160], text[900], where[64] = "", subtask[32] = "";
+	struct weir_problem p = { .path = "", .offset = WEIR_NO_OFFSET, .operator_ = weir__operator_text(e->state->op, op, sizeof(op)), .state = e->state->name,
+				  .code = code, .text = text, .op = e->state->op, .subtask = e->subtask, .key_group = e->key_group,
+				  .kind = weir_state_kind_name(e->state->kind), .size = -1 };
+	struct weir_buf key = { 0 };
+
+	for (size_t i = 0; i < v->view->parts.len; i++) /* the file: that of the subtask's part */
+		if (v->view->parts.items[i].op == e->state->op && v->view->parts.items[i].subtask == e->subtask) {
+			const struct weir__part *part = &v->view->parts.items[i];
+
+			for (uint32_t k = 0; k < part->ninfos; k++)
+				if (part->infos[k] == e->state && part->path)
+					p.path = part->path;
+		}
+	if (e->key_group >= 0)
+		snprintf(where, sizeof(where), ", key group %d", e->key_group);
+	else if (e->index >= 0)
+		snprintf(where, sizeof(where), ", element %d", e->index);
+	if (e->subtask >= 0)
+		snprintf(subtask, sizeof(subtask), ", subtask %d", e->subtask);
+	weir_buf_hex(&key, (struct weir_slice){ e->key.ptr, e->key.len < 64 ? e->key.len : 64 });
+	snprintf(text, sizeof(text), "operator %s%s, state '%.100s'%s%s%s: %s", op, subtask, e->state->name, where, key.len ? ", key " : "", weir_buf_cstr(&key), what);
+	weir_buf_fini(&key);
+	v->fn(v->arg, &p);
+}
+
+/* Does a value of the type fill the bytes? */
+static const char *check_whole(const struct weir_type *t, struct weir_slice s)
+{
+	struct weir_src src = weir_src_of(s, NULL, 0);
+
+	if (!t || weir__keyed_is_opaque(t))
+		return NULL;
+	if (weir_type_skip(t, &src) == 0)
+		weir_src_end(&src, "bytes are left behind the value");
+	return src.code ? src.what : NULL;
+}
+
+static const char *check_list(const struct weir_state_info *info, struct weir_slice s)
+{
+	struct weir_src src = weir_src_of(s, NULL, 0);
+
+	if (info->stored->kind != WEIR_LIST)
+		return check_whole(info->value, s);
+	if (weir__keyed_is_opaque(info->value))
+		return NULL;
+	while (weir_src_left(&src))
+		if (weir_type_skip(info->value, &src) == 0 && weir_src_left(&src) && weir_src_u8(&src) != 0x2c)
+			weir_src_fail(&src, WEIR_ECORRUPT, "the elements of a list are not joined by the byte 2c");
+	return src.code ? src.what : NULL;
+}
+
+static const char *check_value(const struct weir_entry *e)
+{
+	const struct weir_state_info *info = e->state;
+
+	switch (info->kind) {
+	case WEIR_STATE_VALUE: case WEIR_STATE_REDUCING: case WEIR_STATE_FOLDING: case WEIR_STATE_AGGREGATING: case WEIR_STATE_BROADCAST:
+		return check_whole(info->value, e->value);
+	case WEIR_STATE_LIST:
+		return check_list(info, e->value);
+	case WEIR_STATE_MAP:
+		if (info->stored->kind != WEIR_MAP)
+			return NULL;
+		if (e->value.len == 0)
+			return "the value of a map entry has no null flag";
+		if (e->value.ptr[0] > 1)
+			return "the null flag of a map entry is neither 0 nor 1";
+		return e->value.ptr[0] ? NULL : check_whole(info->value, (struct weir_slice){ e->value.ptr + 1, e->value.len - 1 });
+	default:
+		return NULL;
+	}
+}
+
+static int check_entry(void *arg, const struct weir_entry *e)
+{
+	struct verify *v = arg;
+	const struct weir_state_info *info = e->state;
+	const char *what;
+	char text[160];
+	uint32_t group;
+
+	if (e->undecodable) {
+		bool unread = !e->key.ptr && !e->value.ptr; /* a layout this version does not read */
+
+		tell_entry(v, e, unread ? WEIR_EUNSUPPORTED : info->stored && weir__keyed_is_opaque(info->stored) ? WEIR_ENOTYPE : WEIR_ECORRUPT, e->undecodable);
+		return 0;
+	}
+	what = check_value(e);
+	if (what)
+		tell_entry(v, e, WEIR_ECORRUPT, what);
+	if (e->key.ptr && info->key && e->key_group >= 0 &&
+	    weir_keyed_group_of(info->key, e->key, info->op->max_parallelism, &v->scratch, &group) && group != (uint32_t)e->key_group) {
+		snprintf(text, sizeof(text), "the key belongs to key group %u: Flink would not find it where it is", group);
+		tell_entry(v, e, WEIR_ECORRUPT, text);
+	}
+	return 0;
+}
+
+/* ---- files nobody reads ---- */
+
+static int check_file(struct verify *v, const struct weir_operator_state *op, int32_t subtask, const struct weir_stream_handle *h, const char *kind, struct weir_error *err)
+{
+	struct weir_error why = WEIR_ERROR_INIT;
+	struct weir_fs_map *map = NULL;
+	struct weir_slice bytes;
+	char *path = NULL;
+	int code;
+
+	if (h->kind == WEIR_HANDLE_NONE || h->kind == WEIR_HANDLE_INLINE || h->kind == WEIR_HANDLE_EMPTY_SEGMENT)
+		return 0;
+	code = weir_ckpt_bytes(v->view->ckpt, h, &map, &bytes, &path, &why);
+	if (code == WEIR_ENOMEM)
+		return weir_error_set(err, code, "%s", why.msg);
+	if (code) {
+		struct weir__part part = { .class_ = WEIR__PART_KEYED, .op = op, .subtask = subtask, .stream = h, .path = path };
+		struct weir__problem_text text;
+		struct weir_problem p;
+
+		weir__problem_fill(&p, &text, &part, &why);
+		p.kind = kind;
+		v->fn(v->arg, &p);
+	}
+	if (map)
+		weir_fs_unmap(map);
+	free(path);
+	return 0;
+}
+
+static int check_keyed_files(struct verify *v, const struct weir_operator_state *op, int32_t subtask, const struct weir_keyed_handle *k, int depth, struct weir_error *err)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < k->nshared && code == 0; i++)
+		code = check_file(v, op, subtask, &k->shared[i].handle, "files", err);
+	for (uint32_t i = 0; i < k->nprivate && code == 0; i++)
+		code = check_file(v, op, subtask, &k->private_[i].handle, "files", err);
+	for (uint32_t i = 0; i < k->nfiles && code == 0; i++)
+		code = check_file(v, op, subtask, &k->files[i].handle, "files", err);
+	if (depth == 0)
+		return code;
+	for (uint32_t i = 0; i < k->nmaterialized && code == 0; i++) {
+		code = check_file(v, op, subtask, &k->materialized[i].stream, "files", err);
+		if (code == 0)
+			code = check_keyed_files(v, op, subtask, &k->materialized[i], depth - 1, err);
+	}
+	for (uint32_t i = 0; i < k->nincrements && code == 0; i++)
+		code = check_keyed_files(v, op, subtask, &k->increments[i], depth - 1, err);
+	return code;
+}
+
+static int check_files(struct verify *v, struct weir_error *err)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < v->view->ckpt->noperators; i++) {
+		const struct weir_operator_state *op = &v->view->ckpt->operators[i];
+
+		for (uint32_t k = 0; k < op->nsubtasks && code == 0; k++) {
+			const struct weir_subtask_state *s = &op->subtasks[k];
+
+			code = check_keyed_files(v, op, (int32_t)s->index, &s->managed_keyed, 2, err);
+			for (uint32_t c = 0; c < s->ninputs && code == 0; c++)
+				code = check_file(v, op, (int32_t)s->index, &s->inputs[c].stream, "input-channel", err);
+			for (uint32_t c = 0; c < s->noutputs && code == 0; c++)
+				code = check_file(v, op, (int32_t)s->index, &s->outputs[c].stream, "result-subpartition", err);
+		}
+	}
+	return code;
+}
+
+/* ---- ranges ---- */
+
+static void tell_range(struct verify *v, const struct weir_operator_state *op, int32_t subtask, const char *what)
+{
+	struct weir_error why = WEIR_ERROR_INIT;
+	struct weir__part part = { .class_ = WEIR__PART_KEYED, .op = op, .subtask = subtask };
+	struct weir__problem_text text;
+	struct weir_problem p;
+
+	weir_error_at(&why, WEIR_ECORRUPT, v->view->ckpt->path, WEIR_NO_OFFSET, "%s", what);
+	weir__problem_fill(&p, &text, &part, &why);
+	v->fn(v->arg, &p);
+}
+
+static void check_subtask_range(struct verify *v, const struct weir_operator_state *op, const struct weir_subtask_state *s, uint8_t *owned)
+{
+	const struct weir_key_group_offsets *g = &s->managed_keyed.groups;
+	uint64_t max = op->max_parallelism, p = op->parallelism;
+	int64_t first = (int64_t)((s->index * max + p - 1) / p), last = (int64_t)(((s->index + 1) * max - 1) / p);
+	char text[200];
+
+	if (g->count == 0)
+		return;
+	if (g->first < 0 || (uint64_t)g->first + g->count > max) {
+		snprintf(text, sizeof(text), "its key groups %d to %lld do not lie within max parallelism %u", g->first, (long long)g->first + g->count - 1, op->max_parallelism);
+		tell_range(v, op, (int32_t)s->index, text);
+		return;
+	}
+	if (g->first != first || (int64_t)g->first + g->count - 1 != last) {
+		snprintf(text, sizeof(text), "its key groups are %d to %lld where parallelism %u of %u gives %lld to %lld", g->first,
+			 (long long)g->first + g->count - 1, op->parallelism, op->max_parallelism, (long long)first, (long long)last);
+		tell_range(v, op, (int32_t)s->index, text);
+	}
+	for (uint32_t i = 0; i < g->count; i++)
+		if (owned[g->first + (int32_t)i]++) {
+			snprintf(text, sizeof(text), "key group %d belongs to more than one subtask", g->first + (int32_t)i);
+			tell_range(v, op, (int32_t)s->index, text);
+			return;
+		}
+}
+
+static int check_ranges(struct verify *v, struct weir_error *err)
+{
+	for (uint32_t i = 0; i < v->view->ckpt->noperators; i++) {
+		const struct weir_operator_state *op = &v->view->ckpt->operators[i];
+		uint8_t *owned;
+
+		if (op->max_parallelism == 0 || op->max_parallelism > 32768 || op->parallelism == 0)
+			continue; /* opening the parts has told it */
+		owned = calloc(op->max_parallelism, 1);
+		if (!owned)
+			return weir_error_set(err, WEIR_ENOMEM, "no memory for %u key groups", op->max_parallelism);
+		for (uint32_t k = 0; k < op->nsubtasks; k++) {
+			if (op->subtasks[k].index >= op->parallelism)
+				tell_range(v, op, (int32_t)op->subtasks[k].index, "there is no such subtask at this parallelism");
+			else if (op->subtasks[k].managed_keyed.kind != WEIR_KEYED_NONE)
+				check_subtask_range(v, op, &op->subtasks[k], owned);
+		}
+		free(owned);
+	}
+	return 0;
+}
+
+int weir_view_verify(struct weir_view *view, weir_problem_fn *fn, void *arg, struct weir_error *err)
+{
+	struct verify v = { .view = view, .fn = fn, .arg = arg };
+	struct weir_scan scan = WEIR_SCAN_ALL;
+	int code = check_ranges(&v, err);
+
+	scan.problem = fn;
+	scan.problem_arg = arg;
+	if (code == 0)
+		code = check_files(&v, err);
+	if (code == 0)
+		code = weir_view_scan(view, &scan, check_entry, &v, err);
+	weir_arena_fini(&v.scratch);
+	return code;
+}
