@@ -106,7 +106,7 @@ static void put_float(struct weir_buf *b, double v, bool single)
 		weir_buf_text(b, signbit(v) ? "-0.0" : "0.0");
 		return;
 	}
-	for (int precision = 0; precision < 17; precision++) {
+	for (int precision = 1; precision < 17; precision++) { /* at least two digits, as Java: 4.9E-324 */
 		snprintf(text, sizeof(text), "%.*e", precision, v);
 		if (single ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v)
 			break;
