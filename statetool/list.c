@@ -15,6 +15,7 @@ struct counting {
 	struct weir_view *v;
 	struct weir_state_count *rows;
 	uint32_t last;
+	struct weir_error *why;
 };
 
 static int count_entry(void *arg, const struct weir_entry *e)
@@ -25,42 +26,47 @@ static int count_entry(void *arg, const struct weir_entry *e)
 	if (c->last >= n || weir_view_state(c->v, c->last) != e->state)
 		for (c->last = 0; c->last < n && weir_view_state(c->v, c->last) != e->state;)
 			c->last++;
-	if (c->last < n) {
-		c->rows[c->last].entries++;
-		c->rows[c->last].bytes += e->key.len + e->ns.len + e->user_key.len + e->value.len;
+	if (c->last >= n)
+		return 0;
+	if (e->undecodable && weir_state_is_keyed(e->state->kind) && e->state->op && weir_operator_unreadable(e->state->op)) {
+		c->rows[c->last].complete = false; /* stands for all that is there */
+		return 0;
 	}
+	c->rows[c->last].entries++;
+	c->rows[c->last].bytes += e->key.len + e->ns.len + e->user_key.len + e->value.len;
 	return 0;
+}
+
+static void count_problem(void *arg, const struct weir_problem *p)
+{
+	struct counting *c = arg;
+
+	for (uint32_t i = 0; i < weir_view_nstates(c->v); i++) {
+		const struct weir_state_info *s = weir_view_state(c->v, i);
+
+		if (s->op == p->op && (!p->state || !p->state[0] || strcmp(p->state, s->name ? s->name : "") == 0))
+			c->rows[i].complete = false;
+	}
+	if (c->why && c->why->code == 0 && p->code != WEIR_EUNSUPPORTED)
+		weir_error_at(c->why, p->code, p->path, p->offset, "%s", p->text ? p->text : weir_code_text(p->code));
 }
 
 int weir_state_counts(struct weir_view *v, struct weir_state_count *rows, struct weir_error *why)
 {
-	struct counting c = { .v = v, .rows = rows };
+	struct counting c = { .v = v, .rows = rows, .why = why };
 	struct weir_scan scan = WEIR_SCAN_ALL;
 	struct weir_error err = WEIR_ERROR_INIT;
 	uint32_t n = weir_view_nstates(v);
 	int rc;
 
-	memset(rows, 0, n * sizeof(*rows));
+	for (uint32_t i = 0; i < n; i++)
+		rows[i] = (struct weir_state_count){ .complete = true };
+	scan.problem = count_problem;
+	scan.problem_arg = &c;
 	rc = weir_view_scan(v, &scan, count_entry, &c, &err);
-	if (rc == 0) {
-		for (uint32_t i = 0; i < n; i++)
-			rows[i].complete = true;
-		return 0;
-	}
-	if (rc == WEIR_ENOMEM)
-		return rc;
-	if (why && why->code == 0)
+	if (rc && rc != WEIR_ENOMEM && rc != WEIR_EUNSUPPORTED && why && why->code == 0)
 		*why = err;
-	memset(rows, 0, n * sizeof(*rows));
-	for (uint32_t i = 0; i < n; i++) { /* something is damaged: state by state */
-		scan.state = weir_view_state(v, i);
-		weir_error_clear(&err);
-		rc = weir_view_scan(v, &scan, count_entry, &c, &err);
-		if (rc == WEIR_ENOMEM)
-			return rc;
-		rows[i].complete = rc == 0;
-	}
-	return 0;
+	return rc == WEIR_ENOMEM ? rc : 0;
 }
 
 const char *weir_bytes_text(uint64_t n, char buf[24])
@@ -136,7 +142,7 @@ static void state_json(const struct weir_state_info *s, const struct weir_state_
 	type_member("userKey", s->user_key, b);
 	type_member("value", s->value, b);
 	if (n)
-		weir_buf_printf(b, ",\"entries\":%llu,\"bytes\":%llu%s", (unsigned long long)n->entries, (unsigned long long)n->bytes, n->complete ? "" : ",\"damaged\":true");
+		weir_buf_printf(b, ",\"entries\":%llu,\"bytes\":%llu%s", (unsigned long long)n->entries, (unsigned long long)n->bytes, n->complete ? "" : ",\"incomplete\":true");
 	weir_buf_u8(b, '}');
 }
 
@@ -202,7 +208,9 @@ static void state_line(const struct weir_state_info *s, const struct weir_state_
 	char key[200], ns[120], uk[200], value[300], size[24];
 
 	weir_buf_printf(b, "  %-*s  %-14s", width, s->name && s->name[0] ? s->name : "-", weir_state_kind_name(s->kind));
-	if (n)
+	if (n && !n->complete && !n->entries)
+		weir_buf_printf(b, "  %9s   %10s", "?", "?");
+	else if (n)
 		weir_buf_printf(b, "  %9llu%s  %10s", (unsigned long long)n->entries, n->complete ? " " : "+", weir_bytes_text(n->bytes, size));
 	weir_buf_text(b, "  ");
 	if (s->key)

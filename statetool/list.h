@@ -12,8 +12,9 @@ struct weir_state_count {
 	bool complete;       /* every entry was counted */
 };
 
-/* Counts of every state of the view (weir_view_nstates rows), in one scan. Where damage stops the scan, the counts so far stay with complete = false,
- * every other operator is still counted, and the first damage is told in *why (may be NULL). Fails only when out of memory. */
+/* Counts of every state of the view (weir_view_nstates rows), in one scan. Damage leaves the states it touches with complete = false, everything
+ * else is counted, and the first damage is told in *why (may be NULL); state in a layout that is not read is incomplete, not
+ * damaged. Fails only when out of memory. */
 int weir_state_counts(struct weir_view *v, struct weir_state_count *rows, struct weir_error *why) WEIR_CHECK;
 
 struct weir_list_options {

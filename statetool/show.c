@@ -21,7 +21,22 @@ struct showing {
 	uint32_t nstates;
 	int64_t left;
 	bool more;
+	const struct weir_operator_state *unread; /* met an operator whose layout is not read */
 };
+
+static bool unread(const struct weir_entry *e)
+{
+	return e->undecodable && e->state->op && weir_state_is_keyed(e->state->kind) && weir_operator_unreadable(e->state->op);
+}
+
+static int tell_unread(const struct weir_view *v, const struct weir_operator_state *op, struct weir_error *err)
+{
+	char label[512];
+
+	return weir_error_at(err, WEIR_EUNSUPPORTED, weir_view_ckpt(v)->path, WEIR_NO_OFFSET,
+			     "the keyed state of operator %s is stored as %s, which this version does not read; a canonical savepoint of the job can be read",
+			     weir_operator_label(op, NULL, label, sizeof(label)), weir_operator_unreadable(op));
+}
 
 static void plain_column(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *b)
 {
@@ -85,8 +100,10 @@ static int show_entry(void *arg, const struct weir_entry *e)
 {
 	struct showing *x = arg;
 
-	if (x->o->op && e->state->op != x->o->op)
+	if (unread(e)) {
+		x->unread = e->state->op;
 		return 0;
+	}
 	if (x->left == 0) {
 		x->more = true;
 		return STOP;
@@ -137,6 +154,8 @@ int weir_state_show(struct weir_view *v, const struct weir_show_options *o, stru
 		rc = weir_pick_states(v, o->op, o->state, scan_state, &g, err);
 	if (rc == STOP)
 		rc = 0;
+	else if (rc == 0 && x.unread)
+		rc = tell_unread(v, x.unread, err);
 	if (out_more)
 		*out_more = x.more;
 	weir_buf_fini(&x.head);
@@ -150,12 +169,17 @@ struct getting {
 	struct weir_slice ns;
 	struct weir_buf head;
 	uint64_t found;
+	bool unread;
 };
 
 static int get_entry(void *arg, const struct weir_entry *e)
 {
 	struct getting *g = arg;
 
+	if (unread(e)) {
+		g->unread = true;
+		return 0;
+	}
 	if (g->ns.ptr && !weir_slice_eq(g->ns, e->ns))
 		return 0;
 	g->found++;
@@ -204,7 +228,9 @@ int weir_state_get(struct weir_view *v, const struct weir_get_options *o, struct
 	rc = get_key(v, &g, false, err);
 	if (rc == 0 && !g.found && o->key[0] == '"') /* not the plain text: then JSON */
 		rc = get_key(v, &g, true, err);
-	if (rc == 0 && !g.found)
+	if (rc == 0 && !g.found && g.unread)
+		rc = tell_unread(v, g.state->op, err);
+	else if (rc == 0 && !g.found)
 		rc = weir_error_at(err, WEIR_ENOTFOUND, weir_view_ckpt(v)->path, WEIR_NO_OFFSET, "state '%s' of operator %s has no key %s%s%s", o->state,
 				   weir_operator_label(g.state->op, &o->uids, label, sizeof(label)), o->key, o->ns ? " in namespace " : "", o->ns ? o->ns : "");
 out:

@@ -34,11 +34,11 @@ static void problem_json(const struct weir_problem *p, struct weir_buf *b)
 		weir_json_key(b, &first, "offset");
 		weir_json_i64(b, (int64_t)p->offset);
 	}
-	if (p->operator_) {
+	if (p->operator_ && p->operator_[0]) {
 		weir_json_key(b, &first, "operator");
 		weir_json_text(b, p->operator_);
 	}
-	if (p->state) {
+	if (p->state && p->state[0]) {
 		weir_json_key(b, &first, "state");
 		weir_json_text(b, p->state);
 	}
@@ -60,10 +60,6 @@ static void problem(void *arg, const struct weir_problem *p)
 			weir_buf_printf(b, "%s: ", p->path);
 		if (p->offset != WEIR_NO_OFFSET)
 			weir_buf_printf(b, "byte 0x%" PRIx64 ": ", p->offset);
-		if (p->operator_)
-			weir_buf_printf(b, "operator %s: ", p->operator_);
-		if (p->state)
-			weir_buf_printf(b, "state %s: ", p->state);
 		weir_buf_printf(b, "%s\n", p->text ? p->text : weir_code_text(p->code));
 	}
 	weir_sink_step(x->sink);

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+/* weir state ls, show, get, dump, verify: options in, statetool's functions, stdout. */
+#include "cli/cmd_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/ckpt/dump.h"
+#include "statetool/list.h"
+#include "statetool/show.h"
+#include "statetool/verify.h"
+
+int weir_opened_init(const struct weir_args *args, struct weir_opened *o, struct weir_error *err)
+{
+	struct weir_ckpt *c = NULL;
+	const char *op = weir_args_value(args, "operator"), *uid;
+	int rc;
+
+	memset(o, 0, sizeof(*o));
+	o->sink.put = weir_cli_put;
+	o->sink.err = (struct weir_error)WEIR_ERROR_INIT;
+	for (size_t i = 0; i < 64 && (uid = weir_args_nth(args, "uid", i)); i++)
+		o->names[o->uids.count++] = uid;
+	o->uids.names = o->names;
+	rc = weir_ckpt_open(args->words[0], &c, err);
+	if (rc)
+		return rc;
+	if (c->moved_from && !args->json)
+		fprintf(stderr, "note: files recorded under %s are taken from %s\n", c->moved_from, c->moved_to);
+	rc = weir_view_open(c, &o->view, err);
+	if (rc == 0 && op)
+		rc = weir_pick_operator(weir_view_ckpt(o->view), op, &o->op, err);
+	if (rc) {
+		weir_view_close(o->view);
+		o->view = NULL;
+	}
+	return rc;
+}
+
+int weir_opened_fini(struct weir_opened *o, int rc, struct weir_error *err)
+{
+	struct weir_error sink_err = WEIR_ERROR_INIT;
+	int closed = weir_sink_close(&o->sink, &sink_err);
+
+	if (closed && (rc == 0 || sink_err.sys)) { /* what the reader of our output did explains everything after it */
+		rc = closed;
+		if (err)
+			*err = sink_err;
+	}
+	if (rc < 0 && weir_code_disposition(rc) == WEIR_DAMAGED && o->view && weir_view_ckpt(o->view)->dir) {
+		char *other = weir_complete_beside(weir_view_ckpt(o->view)->dir);
+
+		if (other)
+			fprintf(stderr, "note: %s is complete\n", other);
+		free(other);
+	}
+	weir_view_close(o->view);
+	return rc;
+}
+
+/* ---- ls ---- */
+static const struct weir_option ls_options[] = {
+	WEIR_OPT_OPERATOR,
+	WEIR_OPT_UID,
+	{ NULL, "no-count", NULL, "do not read the entries: types and handles only", 0 },
+	{ 0 },
+};
+
+static int ls_run(const struct weir_args *args, struct weir_error *err)
+{
+	struct weir_opened o;
+	int rc = weir_opened_init(args, &o, err);
+
+	if (rc)
+		return rc;
+	struct weir_list_options opt = {
+		.op = o.op, .uids = o.uids, .json = args->json, .no_count = weir_args_has(args, "no-count"), .bold = weir_cli_colour(stdout),
+	};
+	rc = weir_state_list(o.view, &opt, &o.sink, err);
+	return weir_opened_fini(&o, rc, err);
+}
+
+const struct weir_command weir_cmd_state_ls = {
+	.name = "state ls",
+	.words = "PATH",
+	.min_words = 1,
+	.max_words = 1,
+	.summary = "list the operators and states of a savepoint or checkpoint",
+	.about = "PATH is a savepoint, a chk-N directory, a _metadata file, or a directory of checkpoints (then its newest complete one).",
+	.examples = "  weir state ls savepoint-ab12cd-0123456789ab\n  weir state ls --json chk-42 | jq '.operators[].states[].name'",
+	.options = ls_options,
+	.flags = WEIR_COMMAND_FILES,
+	.run = ls_run,
+};
+
+/* ---- show ---- */
+static const struct weir_option show_options[] = {
+	WEIR_OPT_OPERATOR,
+	WEIR_OPT_UID,
+	{ "n", "limit", "N", "at most N entries", 0 },
+	{ NULL, "key-group", "KG", "only this key group", 0 },
+	{ NULL, "subtask", "N", "only what this subtask wrote", 0 },
+	{ 0 },
+};
+
+static int show_run(const struct weir_args *args, struct weir_error *err)
+{
+	int64_t limit = -1, group = -1, subtask = -1;
+	struct weir_opened o;
+	bool more = false;
+	int rc = weir_args_i64(args, "limit", 0, INT64_MAX, &limit, err);
+
+	if (rc == 0)
+		rc = weir_args_i64(args, "key-group", 0, 32767, &group, err);
+	if (rc == 0)
+		rc = weir_args_i64(args, "subtask", 0, 32767, &subtask, err);
+	if (rc == 0)
+		rc = weir_opened_init(args, &o, err);
+	if (rc)
+		return rc;
+	struct weir_show_options opt = {
+		.op = o.op, .state = args->nwords > 1 ? args->words[1] : NULL, .uids = o.uids, .limit = limit,
+		.key_group = (int32_t)group, .subtask = (int32_t)subtask, .json = args->json,
+	};
+	rc = weir_state_show(o.view, &opt, &o.sink, &more, err);
+	rc = weir_opened_fini(&o, rc, err);
+	if (rc == 0 && more)
+		fprintf(stderr, "note: there are more than %lld entries\n", (long long)limit);
+	return rc;
+}
+
+const struct weir_command weir_cmd_state_show = {
+	.name = "state show",
+	.words = "PATH [STATE]",
+	.min_words = 1,
+	.max_words = 2,
+	.summary = "print the entries of a state: key, namespace, value",
+	.about = "One entry a line, columns separated by tabs; with --json one object a line. Without STATE every state is printed, each line led by OPERATOR/STATE.",
+	.examples = "  weir state show chk-42 tally --limit 10\n  weir state show chk-42 tally --json | jq 'select(.value.flights > 100)'",
+	.options = show_options,
+	.flags = WEIR_COMMAND_FILES,
+	.run = show_run,
+};
+
+/* ---- get ---- */
+static const struct weir_option get_options[] = {
+	WEIR_OPT_OPERATOR,
+	WEIR_OPT_UID,
+	{ NULL, "ns", "NAMESPACE", "only this namespace: START_END in ms for time windows, else as a key", 0 },
+	{ 0 },
+};
+
+static int get_run(const struct weir_args *args, struct weir_error *err)
+{
+	struct weir_opened o;
+	int rc = weir_opened_init(args, &o, err);
+
+	if (rc)
+		return rc;
+	struct weir_get_options opt = {
+		.op = o.op, .state = args->words[1], .key = args->words[2], .ns = weir_args_value(args, "ns"), .uids = o.uids, .json = args->json,
+	};
+	rc = weir_state_get(o.view, &opt, &o.sink, err);
+	return weir_opened_fini(&o, rc, err);
+}
+
+const struct weir_command weir_cmd_state_get = {
+	.name = "state get",
+	.words = "PATH STATE KEY",
+	.min_words = 3,
+	.max_words = 3,
+	.summary = "print the value of one key",
+	.about = "KEY is a string or number as it is, JSON for tuples, rows and POJOs (fields in the order `weir state show` prints), or 0x and hex for serialized bytes of unknown types.\n"
+		 "Several namespaces print all. Status 3 when the key is not there.",
+	.examples = "  weir state get chk-42 tally ORD\n  weir state get chk-42 sum '[\"GRB\",0]' --operator by-pair",
+	.options = get_options,
+	.flags = WEIR_COMMAND_FILES,
+	.run = get_run,
+};
+
+/* ---- dump ---- */
+static int dump_run(const struct weir_args *args, struct weir_error *err)
+{
+	struct weir_opened o;
+	int rc = weir_opened_init(args, &o, err);
+
+	if (rc)
+		return rc;
+	rc = weir_dump(o.view, weir_cli_put, NULL, err);
+	return weir_opened_fini(&o, rc, err);
+}
+
+const struct weir_command weir_cmd_state_dump = {
+	.name = "state dump",
+	.words = "PATH",
+	.min_words = 1,
+	.max_words = 1,
+	.summary = "print every entry of every state with its canonical bytes, for comparison",
+	.about = "One JSON object per entry, in the order and form that a dump by Flink's own classes has, and a last line with counts and a hash.",
+	.examples = "  diff <(weir state dump a) <(weir state dump b)",
+	.flags = WEIR_COMMAND_FILES,
+	.run = dump_run,
+};
+
+/* ---- verify ---- */
+static int verify_run(const struct weir_args *args, struct weir_error *err)
+{
+	struct weir_sink sink = { .put = weir_cli_put, .err = WEIR_ERROR_INIT };
+	struct weir_verify_result r;
+	int rc = weir_state_verify(args->words[0], args->json, &sink, &r, err);
+
+	if (weir_sink_close(&sink, rc ? NULL : err) && rc == 0)
+		rc = sink.code;
+	if (rc == 0 && r.problems) {
+		fprintf(stderr, "%s: %llu problem%s\n", args->words[0], (unsigned long long)r.problems, r.problems == 1 ? "" : "s");
+		if (r.complete)
+			fprintf(stderr, "note: %s is complete\n", r.complete);
+		rc = weir_code_exit(WEIR_ECORRUPT);
+	} else if (rc == 0 && !args->json) {
+		fprintf(stderr, "%s: complete\n", args->words[0]);
+	}
+	free(r.complete);
+	return rc;
+}
+
+const struct weir_command weir_cmd_state_verify = {
+	.name = "state verify",
+	.words = "PATH",
+	.min_words = 1,
+	.max_words = 1,
+	.summary = "read every byte of a savepoint or checkpoint and print what is wrong",
+	.about = "One problem a line on stdout; nothing when all is well. Status 7 when there is any problem; then the newest complete checkpoint beside it is named.",
+	.examples = "  weir state verify checkpoints/0123456789abcdef0123456789abcdef/chk-42",
+	.flags = WEIR_COMMAND_FILES,
+	.run = verify_run,
+};
