@@ -16,6 +16,8 @@
 struct weir_batch *weir_batch_new(const struct weir_type *t, bool timed);
 struct weir_batch *weir_batch_ref(struct weir_batch *b);
 void weir_batch_unref(struct weir_batch *b); /* NULL is allowed */
+/* Take back a batch that was emitted: emptied for the next rows when nobody else holds it, else NULL. The reference is given up either way. */
+struct weir_batch *weir_batch_reuse(struct weir_batch *b);
 struct weir_arena *weir_batch_arena(struct weir_batch *b);      /* for text of rows being built */
 /* Text of b may point into `from`, which then lives as long as b. False when out of memory. */
 bool weir_batch_keep(struct weir_batch *b, struct weir_batch *from);

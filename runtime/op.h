@@ -26,6 +26,7 @@ struct weir_op_ops {
 	const char *name;      /* for people: "Window", "CSV source" */
 	size_t size;           /* of the instance, which embeds struct weir_op first; zeroed */
 	bool keyed;            /* gets a backend */
+	bool own_watermarks;   /* makes its own: those of its input stop here, but for the last (INT64_MAX) */
 	int (*open)(struct weir_op *op, struct weir_error *err);                                                               /* optional */
 	/* rows->rows NULL = all rows. The batch is the task's: ref it to keep it. */
 	int (*batch)(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err);      /* all but sources */
@@ -69,6 +70,8 @@ int weir_op_emit_idle(struct weir_op *op, bool idle, struct weir_error *err) WEI
 void weir_op_wake_at(struct weir_op *op, int64_t now_ms);
 void weir_op_accumulate(struct weir_op *op, const char *name, int64_t n);
 int64_t weir_op_now_ms(const struct weir_op *op);
+/* Will there be a checkpoint after finish()? (Always, in a job; the last one commits results.) */
+bool weir_op_has_checkpoints(const struct weir_op *op);
 
 /* ---- operator state: lists of serialized elements ----
  * Restored: in open(), the elements that fell to this subtask (SPLIT: its share, UNION: everybody's). fn gets each element's native value, which is valid
