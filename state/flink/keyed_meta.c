@@ -12,10 +12,11 @@
 #include "state/flink/keyed_priv.h"
 #include "state/flink/snapshot.h"
 
-enum { PROXY_VERSION = 6, TSS_VERSION = 2, MAX_OPTIONS = 64, MAX_SERIALIZERS = 8 };
+enum { PROXY_VERSION = 6, TSS_VERSION = 2, MAX_OPTIONS = 64, MAX_SERIALIZERS = 8, SEARCH_LIMIT = 1 << 20 };
 enum { KEY_VALUE = 0, PRIORITY_QUEUE = 3, KEY_VALUE_V2 = 4 };
 
 static const char *const kinds[] = { "VALUE", "LIST", "REDUCING", "FOLDING", "AGGREGATING", "MAP" };
+#define MIN_STATE 14u /* bytes of a state at least */
 #define VALUE_KEY "VALUE_SERIALIZER"
 #define NAMESPACE_KEY "NAMESPACE_SERIALIZER"
 #define USER_KEY "USER_KEY_SERIALIZER"
@@ -137,6 +138,9 @@ static bool state_follows(struct weir_src *at)
 
 	if (at->code || name.len == 0)
 		return false;
+	for (size_t i = 0; i < name.len; i++) /* a length can be read anywhere; a name has no control characters */
+		if (name.ptr[i] < 0x20)
+			return false;
 	if (type == PRIORITY_QUEUE)
 		return noptions == 0 && weir_src_i32(at) == 1 && slice_is(weir_src_utf(at), VALUE_KEY) && weir_src_i32(at) == TSS_VERSION;
 	return (type == KEY_VALUE || type == KEY_VALUE_V2) && noptions == 1 && slice_is(weir_src_utf(at), STATE_TYPE);
@@ -151,7 +155,7 @@ static bool may_follow(struct weir_src at, void *arg)
 	if (a->key) {
 		uint16_t n = weir_src_u16(&at);
 
-		if (at.code || n > WEIR__KEYED_MAX_STATES)
+		if (at.code || n > WEIR__KEYED_MAX_STATES || n * MIN_STATE > weir_src_left(&at))
 			return false;
 		return n ? state_follows(&at) : at.p == a->block->end;
 	}
@@ -159,6 +163,49 @@ static bool may_follow(struct weir_src at, void *arg)
 }
 
 /* ---- reading ---- */
+
+/* The snapshot that begins at `start` (behind its proxy version) as one opaque type, up to where the block goes on. */
+static int read_opaque(struct weir_src *src, struct weir_src start, struct after *after, struct weir_arena *mem, struct weir_type **out, struct weir_error *err)
+{
+	struct weir_src at = start;
+	struct weir_slice name = weir_src_utf(&at);
+	struct weir_type *t = weir_arena_zero(mem, sizeof(*t));
+
+	weir_src_i32(&at);
+	for (size_t i = 0; !at.code && i < SEARCH_LIMIT && !may_follow(at, after); i++)
+		weir_src_u8(&at);
+	if (at.code || !may_follow(at, after))
+		return weir_error_at(err, WEIR_ENOTYPE, src->path, weir_src_offset(&start), "the snapshot of %.*s, a serializer weir does not know, has no recognizable end",
+				     (int)(name.len < 200 ? name.len : 200), name.len ? (const char *)name.ptr : "");
+	if (!t)
+		return weir_error_set(err, WEIR_ENOMEM, "no memory for a type");
+	t->kind = WEIR_OPAQUE;
+	t->null_offset = WEIR_NO_NULLS;
+	t->java = weir__keyed_text(mem, name);
+	t->snapshot = (struct weir_slice){ weir_arena_copy(mem, start.p, (size_t)(at.p - start.p)), (size_t)(at.p - start.p) };
+	if (!t->java || !t->snapshot.ptr)
+		return weir_error_set(err, WEIR_ENOMEM, "no memory for a type");
+	*src = at;
+	*out = t;
+	return weir_type_prepare(t, err);
+}
+
+/* A snapshot in proxy form. When unknown classes inside it were delimited wrongly, so that nothing of this block follows, all of it is opaque. */
+static int read_type(struct weir_src *src, struct after *after, struct weir_arena *mem, struct weir_type **out, struct weir_error *err)
+{
+	struct weir_error why = WEIR_ERROR_INIT;
+	struct weir_src start = *src;
+	int code = weir_serializer_snapshot_read_proxy(src, mem, may_follow, after, out, &why);
+
+	weir_src_i32(&start);
+	if (code == 0 && (!weir__keyed_is_opaque(*out) || may_follow(*src, after)))
+		return 0;
+	if (code == 0 || code == WEIR_ENOTYPE)
+		return read_opaque(src, start, after, mem, out, err);
+	if (err && !err->code)
+		*err = why;
+	return code;
+}
 
 struct parts {
 	struct weir_type *value, *ns, *user_key;
@@ -178,7 +225,7 @@ static int read_serializers(struct weir_src *src, struct after *after, struct we
 		after->more = i + 1 < n;
 		if (src->code)
 			break;
-		code = weir_serializer_snapshot_read_proxy(src, mem, may_follow, after, &t, err);
+		code = read_type(src, after, mem, &t, err);
 		if (code)
 			return code;
 		if (slice_is(key, VALUE_KEY))
@@ -287,11 +334,11 @@ int weir_keyed_read_meta(struct weir_slice stream, const char *path, struct weir
 	if (code)
 		return code;
 	m->compressed = weir_src_u8(&src) != 0;
-	code = src.code ? weir_src_error(&src, err) : weir_serializer_snapshot_read_proxy(&src, mem, may_follow, &after, &m->key, err);
+	code = src.code ? weir_src_error(&src, err) : read_type(&src, &after, mem, &m->key, err);
 	if (code)
 		return weir_error_wrap(err, "key type");
 	m->nstates = weir_src_u16(&src);
-	if (src.code || m->nstates > WEIR__KEYED_MAX_STATES || m->nstates * 14u > weir_src_left(&src)) {
+	if (src.code || m->nstates > WEIR__KEYED_MAX_STATES || m->nstates * MIN_STATE > weir_src_left(&src)) {
 		weir_src_fail(&src, WEIR_ECORRUPT, "the number of states is larger than what follows");
 		return weir_src_error(&src, err);
 	}

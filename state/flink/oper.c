@@ -145,7 +145,11 @@ static bool slice_is(struct weir_slice s, const char *text)
 
 static bool descriptor_follows(struct weir_src *at, int type)
 {
-	weir_src_utf(at);
+	struct weir_slice name = weir_src_utf(at);
+
+	for (size_t i = 0; i < name.len; i++) /* a length can be read anywhere; a name has no control characters */
+		if (name.ptr[i] < 0x20)
+			return false;
 	return weir_src_i32(at) == type && weir_src_i32(at) == 1 && slice_is(weir_src_utf(at), MODE_KEY) && !at->code;
 }
 
