@@ -50,6 +50,7 @@ struct weir_stream_handle {
 	enum weir_handle_kind kind;
 	struct weir_slice name;         /* path or name */
 	int64_t size;                   /* bytes, or -1 unknown; INLINE: data.len */
+	bool longer;                    /* the file may be longer than size: a changelog's, whose last bytes Flink does not count */
 	struct weir_slice data;         /* INLINE */
 	int64_t start;                  /* SEGMENT */
 	int32_t scope;                  /* SEGMENT: 0 exclusive, 1 shared */

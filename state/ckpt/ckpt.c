@@ -103,7 +103,7 @@ static int check_size(const struct weir_stream_handle *h, const char *path, uint
 					     (unsigned long long)size, (long long)h->start, (long long)(h->start + h->size));
 		return 0;
 	}
-	if (h->size >= 0 && size != (uint64_t)h->size)
+	if (h->size >= 0 && (h->longer ? size < (uint64_t)h->size : size != (uint64_t)h->size))
 		return weir_error_at(err, WEIR_ECORRUPT, path, WEIR_NO_OFFSET, "the file has %llu bytes, the checkpoint wrote %lld: it was cut or replaced",
 				     (unsigned long long)size, (long long)h->size);
 	return 0;
@@ -245,6 +245,8 @@ static int map_file(const struct weir_ckpt *c, const struct weir_stream_handle *
 	}
 	if (h->kind == WEIR_HANDLE_SEGMENT)
 		bytes = (struct weir_slice){ bytes.ptr ? bytes.ptr + h->start : NULL, (size_t)h->size };
+	else if (h->longer && h->size >= 0)
+		bytes.len = (size_t)h->size;
 	*out_map = map;
 	*out = bytes;
 	*out_path = path;

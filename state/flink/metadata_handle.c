@@ -220,6 +220,7 @@ static void read_changes_files(struct weir__meta_reader *r, struct weir_keyed_ha
 	for (uint32_t i = 0; i < h->nfiles && !s->code; i++) {
 		h->files[i].offset = weir_src_i64(s);
 		weir__meta_read_stream(r, &h->files[i].handle, depth + 1);
+		h->files[i].handle.longer = true;
 	}
 	h->size = weir_src_i64(s);
 	h->checkpointed_size = of_1_14 ? -1 : weir_src_i64(s);
