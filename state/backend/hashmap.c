@@ -430,25 +430,29 @@ void weir__state_drop_slot(struct weir_state *s, uint32_t g, uint8_t *slot)
 	s->count--;
 }
 
+void weir__state_empty_group(struct weir_state *s, uint32_t g)
+{
+	struct weir__table *t = &s->tables[g];
+	struct weir__space *space = &s->b->spaces[g];
+	uint64_t cursor = 0;
+	uint8_t *slot;
+
+	while ((slot = weir__table_next(t, &s->layout, &cursor)) != NULL) {
+		weir__table_touch(t, &s->layout, space, slot);
+		free_value(s, g, slot);
+		if (s->layout.in_cell)
+			weir__space_free(space, weir__slot_value(&s->layout, slot), s->layout.value_size);
+		weir__value_free(space, s->layout.key, slot + s->layout.key_off);
+		weir__value_free(space, s->layout.ns, slot + s->layout.ns_off);
+	}
+	s->count -= t->count;
+	weir__table_clear(t, &s->layout, space);
+}
+
 void weir__state_empty(struct weir_state *s)
 {
-	for (uint32_t g = 0; g < s->b->config.ngroups; g++) {
-		struct weir__table *t = &s->tables[g];
-		struct weir__space *space = &s->b->spaces[g];
-		uint64_t cursor = 0;
-		uint8_t *slot;
-
-		while ((slot = weir__table_next(t, &s->layout, &cursor)) != NULL) {
-			weir__table_touch(t, &s->layout, space, slot);
-			free_value(s, g, slot);
-			if (s->layout.in_cell)
-				weir__space_free(space, weir__slot_value(&s->layout, slot), s->layout.value_size);
-			weir__value_free(space, s->layout.key, slot + s->layout.key_off);
-			weir__value_free(space, s->layout.ns, slot + s->layout.ns_off);
-		}
-		weir__table_clear(t, &s->layout, space);
-	}
-	s->count = 0;
+	for (uint32_t g = 0; g < s->b->config.ngroups; g++)
+		weir__state_empty_group(s, g);
 }
 
 /* ---- values ---- */

@@ -105,6 +105,7 @@ struct weir_state *weir__state_new(struct weir_backend *b, const char *name, enu
 				   struct weir_type *user_key, struct weir_error *err);
 /* Empty the state. */
 void weir__state_empty(struct weir_state *s);
+void weir__state_empty_group(struct weir_state *s, uint32_t g);
 void weir__state_free(struct weir_state *s);
 /* Make key current: a native key of the config's type. group: known, or UINT32_MAX. */
 int weir__backend_take_key(struct weir_backend *b, const void *key, uint32_t group, struct weir_error *err);

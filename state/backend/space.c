@@ -333,7 +333,6 @@ static uint8_t *region_shadow(struct weir__region *r)
 	return have;
 }
 
-
 static inline void pause_cpu(uint32_t spins)
 {
 	if (spins > 200) {
@@ -448,22 +447,9 @@ void *weir__image_at(struct weir__image *im, const void *p)
 
 void weir__image_release(struct weir__image *im)
 {
-	uint32_t epoch = atomic_load_explicit(&im->space->active, memory_order_acquire);
-
 	for (struct weir__region *r = im->head; r; r = r->next) {
-		uint8_t *shadow;
+		uint8_t *shadow = atomic_exchange(&r->shadow, NULL);
 
-		for (uint32_t b = 0; b < r->nblocks; b++) { /* after a take this finds all done; without one it fences the task off */
-			uint32_t word = atomic_load_explicit(&r->blocks[b], memory_order_acquire), spins = 0;
-
-			while (word != epoch * 2) {
-				if (word == epoch * 2 + 1)
-					pause_cpu(spins++), word = atomic_load_explicit(&r->blocks[b], memory_order_acquire);
-				else if (atomic_compare_exchange_weak(&r->blocks[b], &word, epoch * 2))
-					break;
-			}
-		}
-		shadow = atomic_exchange(&r->shadow, NULL);
 		if (shadow)
 			release_memory(shadow, r->size, r->mapped);
 	}

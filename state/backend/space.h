@@ -78,7 +78,7 @@ struct weir__image {
 bool weir__image_take(struct weir__image *im, struct weir__space *s, struct weir__region *head);
 /* Address in the image of something that lay at p; NULL only for addresses that were never in the space. */
 void *weir__image_at(struct weir__image *im, const void *p);
-/* Release the image and the space (also without a take). */
+/* Release the image and the space: after a take that succeeded, on the same thread; else (im->space and im->head set) only on the task's. */
 void weir__image_release(struct weir__image *im);
 
 #endif

@@ -32,14 +32,6 @@ struct weir__timer_ref {
 static const void *timer_key(const struct weir_timers *t, const uint8_t *timer) { return timer + t->timer->fields[0].offset; }
 static const void *timer_ns(const struct weir_timers *t, const uint8_t *timer) { return timer + t->timer->fields[1].offset; }
 
-static int64_t timer_time(const uint8_t *timer)
-{
-	int64_t v;
-
-	memcpy(&v, timer, 8);
-	return v;
-}
-
 static bool is_dead(const uint8_t *timer)
 {
 	uint32_t dead;
@@ -61,7 +53,7 @@ static uint64_t key_prefix(struct weir_timers *t, const uint8_t *timer)
 		return v;
 	}
 	weir_buf_clear(&t->a);
-	if (weir_type_write(k, timer_key(t, timer), &t->a, NULL) == 0)
+	if (weir_type_write(k, timer_key(t, timer), &t->a, NULL) == 0 && t->a.len)
 		memcpy(first, t->a.data, t->a.len < 8 ? t->a.len : 8);
 	memcpy(&v, first, 8);
 	return __builtin_bswap64(v);
