@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Stateless functions: flat map, map and filter, a row or a batch at a time. Row functions see a struct filled from the columns; batch functions see the
+ * columns. A filter passes the batch on with a shorter row list; nothing is copied.
+ */
+#include "runtime/context.h"
+#include "runtime/op_config.h"
+
+struct function_op {
+	struct weir_op base;
+	struct weir_ctx *c;
+	void *out_row;                      /* map: scratch */
+	uint16_t picked[WEIR_BATCH_ROWS + 1]; /* filters */
+};
+
+static int function_open(struct weir_op *op, struct weir_error *err)
+{
+	struct function_op *f = (struct function_op *)op;
+	const struct weir_function_config *cfg = op->config;
+
+	f->c = op->ctx = weir_ctx_new(op, err);
+	if (!f->c)
+		return WEIR_ENOMEM;
+	f->out_row = weir_arena_zero(&f->c->states, cfg->out->size + 1);
+	return f->out_row ? 0 : weir_error_set(err, WEIR_ENOMEM, "out of memory");
+}
+
+static void function_close(struct weir_op *op)
+{
+	struct function_op *f = (struct function_op *)op;
+
+	weir_ctx_free(f->c);
+	f->c = op->ctx = NULL;
+}
+
+static inline uint32_t count_of(const struct weir_batch *b, const struct weir_select *rows) { return rows && rows->rows ? rows->n : b->rows; }
+static inline uint32_t row_of(const struct weir_select *rows, uint32_t i) { return rows && rows->rows ? rows->rows[i] : i; }
+static inline int64_t time_of(const struct weir_batch *b, uint32_t r) { return b->times ? b->times[r] : WEIR_NO_TIME; }
+
+static int flat_map_batch(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err)
+{
+	struct function_op *f = (struct function_op *)op;
+	const struct weir_function_config *cfg = op->config;
+	int code = 0;
+
+	for (uint32_t i = 0, n = count_of(in, rows); i < n && !code; i++) {
+		uint32_t r = row_of(rows, i);
+
+		weir_batch_row(in, r, f->c->row);
+		f->c->time_ms = time_of(in, r);
+		code = weir_ctx_result(f->c, cfg->fn.flat_map(f->c, f->c->row, &f->c->out), err);
+	}
+	return code ? code : weir_out_flush(&f->c->out, err);
+}
+
+static int map_batch(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err)
+{
+	struct function_op *f = (struct function_op *)op;
+	const struct weir_function_config *cfg = op->config;
+	int code = 0;
+
+	for (uint32_t i = 0, n = count_of(in, rows); i < n && !code; i++) {
+		uint32_t r = row_of(rows, i);
+
+		weir_batch_row(in, r, f->c->row);
+		memset(f->out_row, 0, cfg->out->size);
+		f->c->time_ms = time_of(in, r);
+		code = weir_ctx_result(f->c, cfg->fn.map(f->c, f->c->row, f->out_row), err);
+		if (!code) {
+			weir_emit(&f->c->out, f->out_row);
+			code = weir_ctx_result(f->c, 0, err);
+		}
+	}
+	return code ? code : weir_out_flush(&f->c->out, err);
+}
+
+static int filter_batch(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err)
+{
+	struct function_op *f = (struct function_op *)op;
+	const struct weir_function_config *cfg = op->config;
+	struct weir_select out = { 0, f->picked };
+
+	for (uint32_t i = 0, n = count_of(in, rows); i < n; i++) {
+		uint32_t r = row_of(rows, i);
+		bool keep = false;
+		int code;
+
+		weir_batch_row(in, r, f->c->row);
+		f->c->time_ms = time_of(in, r);
+		code = weir_ctx_result(f->c, cfg->fn.filter(f->c, f->c->row, &keep), err);
+		if (code)
+			return code;
+		weir_select_if(&out, r, keep);
+	}
+	return weir_op_emit(op, in, &out, err);
+}
+
+/* The function judges every row of the batch; rows that were filtered out before stay out. */
+static void intersect(struct weir_select *picked, const struct weir_select *rows)
+{
+	uint32_t n = 0, k = 0;
+
+	for (uint32_t i = 0; i < picked->n; i++) {
+		while (k < rows->n && rows->rows[k] < picked->rows[i])
+			k++;
+		if (k < rows->n && rows->rows[k] == picked->rows[i])
+			picked->rows[n++] = picked->rows[i];
+	}
+	picked->n = n;
+}
+
+static int batch_filter_batch(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err)
+{
+	struct function_op *f = (struct function_op *)op;
+	const struct weir_function_config *cfg = op->config;
+	struct weir_select out = { 0, f->picked };
+	int code = weir_ctx_result(f->c, cfg->fn.batch_filter(f->c, in, &out), err);
+
+	if (code)
+		return code;
+	if (out.n > in->rows)
+		return weir_error_set(err, WEIR_EFAILED, "the batch filter picked %u of %u rows", out.n, in->rows);
+	if (rows && rows->rows)
+		intersect(&out, rows);
+	return weir_op_emit(op, in, &out, err);
+}
+
+static int batch_map_batch(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err)
+{
+	struct function_op *f = (struct function_op *)op;
+	const struct weir_function_config *cfg = op->config;
+	struct weir_batch *out = f->c->out.batch ? f->c->out.batch : weir_batch_new(cfg->out, true);
+	int code;
+
+	f->c->out.batch = NULL;
+	if (!out || !weir_batch_keep(out, in)) {
+		weir_batch_unref(out);
+		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	}
+	out->rows = in->rows;
+	if (in->times)
+		memcpy(out->times, in->times, in->rows * sizeof(*in->times));
+	else
+		for (uint32_t i = 0; i < in->rows; i++)
+			out->times[i] = WEIR_NO_TIME;
+	code = weir_ctx_result(f->c, cfg->fn.batch_map(f->c, in, out->cols), err);
+	if (!code)
+		code = weir_op_emit(op, out, rows, err);
+	f->c->out.batch = weir_batch_reuse(out);
+	return code;
+}
+
+const struct weir_op_ops weir_op_flat_map = { .name = "FlatMap", .size = sizeof(struct function_op), .open = function_open, .batch = flat_map_batch, .close = function_close };
+const struct weir_op_ops weir_op_map = { .name = "Map", .size = sizeof(struct function_op), .open = function_open, .batch = map_batch, .close = function_close };
+const struct weir_op_ops weir_op_filter = { .name = "Filter", .size = sizeof(struct function_op), .open = function_open, .batch = filter_batch, .close = function_close };
+const struct weir_op_ops weir_op_batch_filter = { .name = "BatchFilter", .size = sizeof(struct function_op), .open = function_open, .batch = batch_filter_batch, .close = function_close };
+const struct weir_op_ops weir_op_batch_map = { .name = "BatchMap", .size = sizeof(struct function_op), .open = function_open, .batch = batch_map_batch, .close = function_close };

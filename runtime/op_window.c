@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Event-time windows (tumbling, sliding) with an aggregate per key and window: AGGREGATING state "window-contents" under the window as namespace and
+ * timers of the service "window-timers", as Flink's WindowOperator keeps them.
+ *
+ * A row whose window is over (cleanup time <= watermark) is late: it goes to the side output when there is one, and is counted in the accumulator
+ * "numLateRecordsDropped". A window fires when the watermark passes its last millisecond, and with allowed lateness again for each late row; its state goes at its cleanup time.
+ * Tumbling windows with an accumulator without text take the batch path: all accumulators are resolved first, then updated.
+ */
+#include "runtime/context.h"
+#include "runtime/op_config.h"
+#include "runtime/window.h"
+
+struct window_op {
+	struct weir_op base;
+	struct weir_ctx *c;
+	const struct weir_window_config *cfg;
+	struct weir_window_rule rule;
+	struct weir_state *state;
+	struct weir_timers *timers;
+	void *out_row;
+	/* scratch of the batch path, dense over the rows that are not late */
+	char *keys;
+	uint64_t hashes[WEIR_BATCH_ROWS];
+	uint16_t groups[WEIR_BATCH_ROWS], rows[WEIR_BATCH_ROWS + 1], late[WEIR_BATCH_ROWS + 1];
+	struct weir_window windows[WEIR_BATCH_ROWS];
+	void *slots[WEIR_BATCH_ROWS];
+	uint8_t created[WEIR_BATCH_ROWS];
+};
+
+static int window_open(struct weir_op *op, struct weir_error *err)
+{
+	struct window_op *w = (struct window_op *)op;
+	int code;
+
+	w->cfg = op->config;
+	w->c = op->ctx = weir_ctx_new(op, err);
+	if (!w->c)
+		return WEIR_ENOMEM;
+	w->rule = (struct weir_window_rule){ .kind = w->cfg->assigner.slide_ms == w->cfg->assigner.size_ms ? WEIR_WINDOW_TUMBLING : WEIR_WINDOW_SLIDING,
+					     .event_time = true, .size_ms = w->cfg->assigner.size_ms, .slide_ms = w->cfg->assigner.slide_ms,
+					     .offset_ms = w->cfg->assigner.offset_ms, .lateness_ms = w->cfg->opts.allowed_lateness_ms };
+	w->keys = weir_arena_alloc(&w->c->states, (size_t)op->node->key->type->size * WEIR_BATCH_ROWS + 1, 64);
+	w->out_row = weir_arena_zero(&w->c->states, op->node->out->size + 1);
+	if (!w->keys || !w->out_row)
+		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	code = weir_window_rule_check(&w->rule, err);
+	if (!code)
+		code = weir_backend_state(op->backend, &(struct weir_state_desc){ .name = "window-contents", .kind = WEIR_STATE_AGGREGATING,
+					  .value = w->cfg->opts.aggregate->acc, .ns = &weir_time_window }, &w->state, err);
+	if (!code)
+		code = weir_backend_timers(op->backend, "window-timers", &weir_time_window, &w->timers, err);
+	return code;
+}
+
+/* ---- firing ---- */
+
+static int emit_result(struct window_op *w, const struct weir_window *window, const void *acc, struct weir_error *err)
+{
+	int code;
+
+	memset(w->out_row, 0, w->base.node->out->size);
+	w->c->time_ms = weir_window_max_time(*window);
+	code = weir_ctx_result(w->c, w->cfg->opts.aggregate->result(w->c, weir_backend_key(w->base.backend), window, acc, w->out_row), err);
+	if (code)
+		return code;
+	weir_emit(&w->c->out, w->out_row);
+	return weir_ctx_result(w->c, 0, err);
+}
+
+static int fire(struct window_op *w, const struct weir_window *window, struct weir_error *err)
+{
+	const void *acc;
+	int code = weir_state_get(w->state, window, &acc, err);
+
+	return code || !acc ? code : emit_result(w, window, acc, err);
+}
+
+static int window_watermark(struct weir_op *op, int64_t watermark, struct weir_error *err)
+{
+	struct window_op *w = (struct window_op *)op;
+	const void *ns;
+	int64_t time;
+	int code = 0;
+
+	while (!code && weir_timers_pop(w->timers, WEIR_EVENT_TIME, watermark, &time, &ns)) {
+		struct weir_window window = *(const struct weir_window *)ns;
+
+		if (time == weir_window_max_time(window))
+			code = fire(w, &window, err);
+		if (!code && time == weir_window_cleanup_time(&w->rule, window))
+			code = weir_state_clear(w->state, &window, err);
+	}
+	return code ? code : weir_out_flush(&w->c->out, err);
+}
+
+/* ---- rows ---- */
+
+static int arm(struct window_op *w, const struct weir_window *window, struct weir_error *err)
+{
+	int64_t end = weir_window_max_time(*window), gone = weir_window_cleanup_time(&w->rule, *window);
+	int code = 0;
+
+	if (end > w->base.watermark_ms)
+		code = weir_timers_add(w->timers, WEIR_EVENT_TIME, end, window, err);
+	return code || gone == end ? code : weir_timers_add(w->timers, WEIR_EVENT_TIME, gone, window, err);
+}
+
+static int late_rows(struct window_op *w, struct weir_batch *in, uint32_t n, struct weir_error *err)
+{
+	struct weir_select s = { n, w->late };
+
+	if (n == 0)
+		return 0;
+	weir_op_accumulate(&w->base, "numLateRecordsDropped", n);
+	return w->cfg->opts.late ? weir_op_emit_side(&w->base, w->cfg->opts.late, in, &s, err) : 0;
+}
+
+static int set_key(struct window_op *w, struct weir_batch *in, uint32_t r, struct weir_error *err)
+{
+	return weir_backend_set_key_hashed(w->base.backend, (const char *)in->keys + r * (size_t)w->base.node->key->type->size, in->hashes[r], in->groups[r], err);
+}
+
+static int add_one(struct window_op *w, struct weir_batch *in, uint32_t r, const struct weir_window *window, struct weir_error *err)
+{
+	void *acc;
+	bool created;
+	int code = weir_state_edit(w->state, window, &acc, &created, err);
+
+	if (code)
+		return code;
+	weir_batch_row(in, r, w->c->row);
+	w->c->time_ms = in->times[r];
+	code = weir_ctx_result(w->c, w->cfg->opts.aggregate->add(w->c, acc, w->c->row), err);
+	if (!code && created)
+		code = arm(w, window, err);
+	if (!code && weir_window_max_time(*window) <= w->base.watermark_ms) /* late but allowed: the result is sent again */
+		code = fire(w, window, err);
+	return code;
+}
+
+/* Sliding windows, and accumulators with text: a row at a time. */
+static int by_row(struct window_op *w, struct weir_batch *in, const uint16_t *pick, uint32_t n, struct weir_error *err)
+{
+	uint32_t nlate = 0;
+	int code = 0;
+
+	for (uint32_t i = 0; i < n && !code; i++) {
+		uint32_t r = pick ? pick[i] : i;
+		struct weir_window_sliding it;
+		struct weir_window window;
+		bool counted = false;
+
+		code = weir_window_check_time(in->times ? in->times[r] : WEIR_NO_TIME, err);
+		if (!code)
+			code = set_key(w, in, r, err);
+		weir_window_sliding_begin(&it, &w->rule, in->times ? in->times[r] : 0);
+		while (!code && weir_window_sliding_next(&it, &window)) {
+			if (weir_window_is_late(&w->rule, window, w->base.watermark_ms))
+				continue;
+			counted = true;
+			code = add_one(w, in, r, &window, err);
+		}
+		if (!code && !counted && weir_window_is_row_late(&w->rule, in->times[r], w->base.watermark_ms))
+			w->late[nlate++] = (uint16_t)r;
+	}
+	if (!code)
+		code = weir_backend_settle(w->base.backend, err);
+	return code ? code : late_rows(w, in, nlate, err);
+}
+
+/* Rows of the batch that are in time go to w->rows with their windows, others to w->late. */
+static uint32_t assign(struct window_op *w, struct weir_batch *in, const uint16_t *pick, uint32_t n, uint32_t *out_late)
+{
+	int64_t size = w->rule.size_ms, last = INT64_MIN, last_start = 0;
+	uint32_t m = 0, late = 0;
+	bool last_late = false;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t r = pick ? pick[i] : i;
+		int64_t t = in->times[r];
+
+		if (last == INT64_MIN || t < last_start || t >= last) { /* neighbours mostly share a window: divide only when they do not */
+			last_start = weir_window_start(t, w->rule.offset_ms, size);
+			last = (int64_t)((uint64_t)last_start + (uint64_t)size);
+			last_late = weir_window_is_late(&w->rule, (struct weir_window){ last_start, last }, w->base.watermark_ms);
+		}
+		w->windows[m] = (struct weir_window){ last_start, last };
+		w->rows[m] = (uint16_t)r;
+		w->late[late] = (uint16_t)r;
+		m += !last_late;
+		late += last_late;
+	}
+	*out_late = late;
+	return m;
+}
+
+static int update(struct window_op *w, struct weir_batch *in, uint32_t n, struct weir_error *err)
+{
+	const struct weir_aggregate *a = w->cfg->opts.aggregate;
+	int code = 0;
+
+	if (a->add_batch) {
+		struct weir_select s = { n, w->rows };
+
+		return weir_ctx_result(w->c, a->add_batch(w->c, in, &s, w->slots), err);
+	}
+	for (uint32_t i = 0; i < n && !code; i++) {
+		weir_batch_row(in, w->rows[i], w->c->row);
+		w->c->time_ms = in->times[w->rows[i]];
+		code = weir_ctx_result(w->c, a->add(w->c, w->slots[i], w->c->row), err);
+	}
+	return code;
+}
+
+static int by_batch(struct window_op *w, struct weir_batch *in, const uint16_t *pick, uint32_t n, struct weir_error *err)
+{
+	size_t key_size = w->base.node->key->type->size;
+	const void *keys = in->keys;
+	const uint64_t *hashes = in->hashes;
+	const uint16_t *groups = in->groups;
+	uint32_t nlate, m = assign(w, in, pick, n, &nlate);
+	int code;
+
+	if (pick || m < n) {
+		for (uint32_t i = 0; i < m; i++) {
+			uint32_t r = w->rows[i];
+
+			memcpy(w->keys + i * key_size, (const char *)in->keys + r * key_size, key_size);
+			w->hashes[i] = in->hashes[r];
+			w->groups[i] = in->groups[r];
+		}
+		keys = w->keys;
+		hashes = w->hashes;
+		groups = w->groups;
+	}
+	code = weir_state_resolve(w->state, m, keys, hashes, groups, w->windows, sizeof(w->windows[0]), w->slots, w->created, err);
+	if (!code)
+		code = update(w, in, m, err);
+	for (uint32_t i = 0; i < m && !code; i++) {
+		bool again = w->rule.lateness_ms && weir_window_max_time(w->windows[i]) <= w->base.watermark_ms;
+
+		if (!w->created[i] && !again)
+			continue;
+		code = set_key(w, in, w->rows[i], err);
+		if (!code && w->created[i])
+			code = arm(w, &w->windows[i], err);
+		if (!code && again)
+			code = fire(w, &w->windows[i], err);
+	}
+	return code ? code : late_rows(w, in, nlate, err);
+}
+
+static int window_batch(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err)
+{
+	struct window_op *w = (struct window_op *)op;
+	const uint16_t *pick = rows ? rows->rows : NULL;
+	uint32_t n = pick ? rows->n : in->rows;
+	bool batch = w->rule.kind == WEIR_WINDOW_TUMBLING && w->cfg->opts.aggregate->acc->flags & WEIR_TYPE_FLAT;
+	int code;
+
+	if (!in->times)
+		return weir_error_set(err, WEIR_EINVALID, "its rows have no event time: put weir_assign_timestamps before the window");
+	if (batch) {
+		for (uint32_t i = 0; i < n; i++)
+			if (in->times[pick ? pick[i] : i] == WEIR_NO_TIME)
+				return weir_window_check_time(WEIR_NO_TIME, err);
+		code = by_batch(w, in, pick, n, err);
+	} else {
+		code = by_row(w, in, pick, n, err);
+	}
+	return code ? code : weir_out_flush(&w->c->out, err);
+}
+
+static void window_close(struct weir_op *op)
+{
+	struct window_op *w = (struct window_op *)op;
+
+	weir_ctx_free(w->c);
+	w->c = op->ctx = NULL;
+}
+
+const struct weir_op_ops weir_op_window = { .name = "Window", .size = sizeof(struct window_op), .keyed = true, .open = window_open, .batch = window_batch,
+					    .watermark = window_watermark, .close = window_close };

@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The task: one step at a time through mail, due timers, and either one poll of its source or some elements of its input channels. It never blocks;
+ * what it cannot pass on waits in the overflow (exchange.c), and while anything waits there no input is taken.
+ *
+ * Order within a step: mail, a snapshot that waits, overflow, processing-time timers, input. So a checkpoint trigger is answered between two batches.
+ * Invariants: `state` moves only along the table below; END is sent once; after a barrier was sent for a checkpoint nothing of before it follows.
+ */
+#include "runtime/task.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+_Thread_local const struct weir_op *weir__current_op;
+
+static const struct {
+	const char *name;
+	uint32_t next; /* bit set */
+} states[WEIR_TASK_STATE_MAX] = {
+#define B(s) (1u << WEIR_TASK_##s)
+	[WEIR_TASK_NEW] = { "CREATED", B(RUNNING) | B(ENDED) | B(CLOSED) | B(FAILED) | B(CANCELED) },
+	[WEIR_TASK_RUNNING] = { "RUNNING", B(ENDED) | B(CLOSED) | B(FAILED) | B(CANCELED) },
+	[WEIR_TASK_ENDED] = { "ENDED", B(CLOSED) | B(FAILED) | B(CANCELED) },
+	[WEIR_TASK_CLOSED] = { "FINISHED", 0 },
+	[WEIR_TASK_FAILED] = { "FAILED", 0 },
+	[WEIR_TASK_CANCELED] = { "CANCELED", 0 },
+#undef B
+};
+
+const char *weir_task_state_name(enum weir_task_state s) { return states[s].name; }
+
+static void go(struct weir_task *t, enum weir_task_state to)
+{
+	assert(states[t->state].next & 1u << to);
+	t->state = to;
+	atomic_store(&t->task_state, (int)to);
+}
+
+static void tell(struct weir_task *t, enum weir_task_event_kind kind)
+{
+	struct weir_task_event e = { .kind = kind, .task = t->number, .state = t->state, .err = t->err };
+
+	t->tell(t->job, &e);
+}
+
+/* ---- mail ---- */
+
+void weir_task_mail(struct weir_task *t, const struct weir_mail *m)
+{
+	struct weir_mail *copy = malloc(sizeof(*copy));
+
+	if (!copy) /* the job would wait for ever: better to end here, with the reason in the core */
+		abort();
+	*copy = *m;
+	copy->next = NULL;
+	pthread_mutex_lock(&t->mail_lock);
+	*t->mail_last = copy;
+	t->mail_last = &copy->next;
+	atomic_store(&t->has_mail, true);
+	pthread_mutex_unlock(&t->mail_lock);
+	weir_wake(&t->actor);
+}
+
+static struct weir_mail *take_mail(struct weir_task *t)
+{
+	struct weir_mail *m;
+
+	if (!atomic_load(&t->has_mail))
+		return NULL;
+	pthread_mutex_lock(&t->mail_lock);
+	m = t->mail;
+	t->mail = NULL;
+	t->mail_last = &t->mail;
+	atomic_store(&t->has_mail, false);
+	pthread_mutex_unlock(&t->mail_lock);
+	return m;
+}
+
+/* ---- errors ---- */
+
+/* Say which operator it was; the innermost one of a chain is named. */
+int weir__blame(const struct weir_op *op, int code, struct weir_error *err)
+{
+	if (err && !err->code)
+		return weir_error_set(err, code, "operator '%s': %s", op->node->uid, weir_code_text(code));
+	if (err && strncmp(err->msg, "operator '", 10) != 0)
+		weir_error_wrap(err, "operator '%s'", op->node->uid);
+	return code;
+}
+
+/* ---- ending ---- */
+
+static void close_ops(struct weir_task *t)
+{
+	for (uint32_t i = t->nops; i-- > 0;) {
+		struct weir_op *op = t->ops[i].op;
+
+		weir__current_op = op;
+		if (op && op->ops->close)
+			op->ops->close(op);
+		weir__current_op = NULL;
+	}
+}
+
+static void end_as(struct weir_task *t, enum weir_task_state s)
+{
+	close_ops(t);
+	go(t, s);
+	if (!t->running_snapshot)
+		tell(t, WEIR_TASK_IS_DONE);
+}
+
+static void fail(struct weir_task *t, int code)
+{
+	weir_error_set(&t->err, code, "task %s failed", t->actor.name);
+	end_as(t, WEIR_TASK_FAILED);
+}
+
+static bool is_final(const struct weir_task *t)
+{
+	return t->state >= WEIR_TASK_CLOSED;
+}
+
+/* ---- watermarks within the chain ---- */
+
+static int op_watermark(struct weir_task *t, struct weir_op *op, int64_t w, struct weir_error *err);
+
+static int forward_watermark(struct weir_task *t, struct weir_op_slot *slot, int64_t w, struct weir_error *err)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < slot->noutputs && !code; i++) {
+		struct weir_output *o = &slot->outputs[i];
+
+		if (o->chained)
+			code = op_watermark(t, o->chained, w, err);
+		for (uint32_t c = 0; !o->chained && c < o->nchannels && !code; c++) {
+			struct weir_element e = { .kind = WEIR_EL_WATERMARK, .u.value = w };
+
+			code = weir__task_send(t, o->first + c, &e, err);
+		}
+	}
+	return code;
+}
+
+static int op_watermark(struct weir_task *t, struct weir_op *op, int64_t w, struct weir_error *err)
+{
+	int code = 0;
+
+	if (w <= op->watermark_ms)
+		return 0;
+	op->watermark_ms = w;
+	if (op->ops->watermark) {
+		weir__current_op = op;
+		code = op->ops->watermark(op, w, err);
+		weir__current_op = NULL;
+	}
+	if (code || (op->ops->own_watermarks && w != INT64_MAX))
+		return code;
+	return forward_watermark(t, weir__slot_of(op), w, err);
+}
+
+int weir_op_emit_watermark(struct weir_op *op, int64_t w, struct weir_error *err)
+{
+	struct weir_task *t = op->task;
+
+	if (!op->node->nedges) {
+		op->watermark_ms = w;
+		atomic_store_explicit(&t->watermark_ms, w, memory_order_relaxed);
+	}
+	return forward_watermark(t, weir__slot_of(op), w, err);
+}
+
+static int forward_idle(struct weir_task *t, struct weir_op_slot *slot, bool idle, struct weir_error *err)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < slot->noutputs && !code; i++) {
+		struct weir_output *o = &slot->outputs[i];
+
+		if (o->chained && !o->chained->ops->own_watermarks)
+			code = forward_idle(t, weir__slot_of(o->chained), idle, err);
+		for (uint32_t c = 0; !o->chained && c < o->nchannels && !code; c++) {
+			struct weir_element e = { .kind = WEIR_EL_IDLE, .u.value = idle };
+
+			code = weir__task_send(t, o->first + c, &e, err);
+		}
+	}
+	return code;
+}
+
+int weir_op_emit_idle(struct weir_op *op, bool idle, struct weir_error *err)
+{
+	return forward_idle(op->task, weir__slot_of(op), idle, err);
+}
+
+/* ---- the end of input ---- */
+
+static int finish_ops(struct weir_task *t, struct weir_error *err)
+{
+	int code = 0;
+
+	if (t->nin == 0)
+		code = forward_watermark(t, &t->ops[0], INT64_MAX, err);
+	for (uint32_t i = 0; i < t->nops && !code && !t->finished_before; i++) {
+		struct weir_op *op = t->ops[i].op;
+
+		weir__current_op = op;
+		if (op->ops->finish)
+			code = op->ops->finish(op, err);
+		weir__current_op = NULL;
+		if (code)
+			weir__blame(op, code, err);
+	}
+	if (!code)
+		code = weir__task_send_all(t, WEIR_EL_END, 0, NULL, err);
+	if (code)
+		return code;
+	atomic_store_explicit(&t->watermark_ms, INT64_MAX, memory_order_relaxed);
+	go(t, WEIR_TASK_ENDED);
+	tell(t, WEIR_TASK_HAS_ENDED);
+	return 0;
+}
+
+/* ---- checkpoints ---- */
+
+static int take_snapshot(struct weir_task *t, struct weir_ckpt_request *r, struct weir_error *err)
+{
+	int code;
+
+	if (t->running_snapshot) { /* hold the input until it is written */
+		weir_ckpt_request_unref(t->waiting);
+		t->waiting = weir_ckpt_request_ref(r);
+		return 0;
+	}
+	code = weir__task_send_all(t, WEIR_EL_BARRIER, 0, r, err);
+	return code ? code : weir__task_snapshot(t, r, err);
+}
+
+/* A source is asked for a checkpoint: its barrier goes between the batch before and the batch after. */
+static int triggered(struct weir_task *t, struct weir_ckpt_request *r, struct weir_error *err)
+{
+	int code = 0;
+
+	if (r->kind == WEIR_COORD_STOP)
+		t->stop_requested = true;
+	if (r->kind == WEIR_COORD_DRAIN && t->state == WEIR_TASK_RUNNING) {
+		t->stop_requested = t->source_ended = true;
+		code = finish_ops(t, err);
+	}
+	return code ? code : take_snapshot(t, r, err);
+}
+
+static int gate_event(struct weir_task *t, const struct weir_gate_event *ev, struct weir_error *err)
+{
+	struct weir_gate_actions todo;
+	int code = weir_gate_step(&t->gate, ev, &todo, err);
+
+	for (uint32_t i = 0; i < todo.count && !code; i++) {
+		struct weir_gate_action *a = &todo.items[i];
+
+		if (a->kind == WEIR_GATE_SNAPSHOT && t->aligning && t->aligning->id == a->ckpt) {
+			struct weir_ckpt_request *r = t->aligning;
+
+			t->aligning = NULL;
+			code = take_snapshot(t, r, err);
+			weir_ckpt_request_unref(r);
+		} else if (a->kind == WEIR_GATE_ABORT) {
+			struct weir_task_event e = { .kind = WEIR_TASK_DECLINE, .task = t->number, .ckpt = a->ckpt, .reason = a->reason };
+
+			t->tell(t->job, &e);
+		} /* BLOCK, UNBLOCK_ALL: the gate is asked for each channel */
+	}
+	return code;
+}
+
+static int barrier(struct weir_task *t, uint32_t channel, struct weir_ckpt_request *r, struct weir_error *err)
+{
+	struct weir_gate_event ev = { .kind = WEIR_GATE_BARRIER, .channel = channel, .ckpt = r->id, .at_ms = weir_now_ms(t->clock) };
+
+	if (!t->aligning || t->aligning->id < r->id) {
+		weir_ckpt_request_unref(t->aligning);
+		t->aligning = weir_ckpt_request_ref(r);
+	}
+	return gate_event(t, &ev, err);
+}
+
+/* ---- input ---- */
+
+static int merge_event(struct weir_task *t, enum weir_watermark_event_kind kind, uint32_t channel, int64_t value, struct weir_error *err)
+{
+	struct weir_watermark_event ev = { kind, channel, value };
+	struct weir_watermark_change change;
+	int code = weir_watermark_merge_step(&t->merge, &ev, &change, err);
+
+	if (!code && change.advanced) {
+		atomic_store_explicit(&t->watermark_ms, change.watermark, memory_order_relaxed);
+		code = op_watermark(t, t->ops[0].op, change.watermark, err);
+	}
+	if (!code && change.status_changed && !t->ops[0].op->ops->own_watermarks)
+		code = forward_idle(t, &t->ops[0], change.idle, err);
+	return code;
+}
+
+static int element(struct weir_task *t, uint32_t channel, struct weir_element *e, struct weir_error *err)
+{
+	struct weir_op *head = t->ops[0].op;
+	int code;
+
+	switch (e->kind) {
+	case WEIR_EL_BATCH:
+		head->rows_in += e->rows.rows ? e->rows.n : e->u.batch->rows;
+		weir__current_op = head;
+		code = head->ops->batch(head, e->u.batch, &e->rows, err);
+		weir__current_op = NULL;
+		return code ? weir__blame(head, code, err) : 0;
+	case WEIR_EL_WATERMARK:
+		return merge_event(t, WEIR_WATERMARK_ADVANCE, channel, e->u.value, err);
+	case WEIR_EL_IDLE:
+		return merge_event(t, e->u.value ? WEIR_WATERMARK_IDLE : WEIR_WATERMARK_ACTIVE, channel, 0, err);
+	case WEIR_EL_BARRIER:
+		return barrier(t, channel, e->u.request, err);
+	case WEIR_EL_END:
+		code = merge_event(t, WEIR_WATERMARK_FINISHED, channel, 0, err);
+		return !code && ++t->ended_in == t->nin ? finish_ops(t, err) : code;
+	case WEIR_EL_CANCEL:
+		break;
+	}
+	return 0;
+}
+
+#define BUDGET 8 /* elements a step */
+
+/* True in *out_more when there may be more. */
+static int read_inputs(struct weir_task *t, bool *out_more, struct weir_error *err)
+{
+	uint32_t idle = 0;
+
+	for (int n = 0; n < BUDGET && idle < t->nin;) {
+		uint32_t c = t->next_in;
+		struct weir_element e;
+		int code;
+
+		t->next_in = c + 1 == t->nin ? 0 : c + 1;
+		if (weir_gate_is_blocked(&t->gate, c) || !weir_channel_pop(t->in[c], &e)) {
+			idle++;
+			continue;
+		}
+		idle = 0;
+		n++;
+		code = element(t, c, &e, err);
+		weir_element_drop(&e);
+		if (code)
+			return code;
+		if (t->waiting || t->overflow_head < t->overflow.len) {
+			*out_more = true; /* step() decides */
+			return 0;
+		}
+	}
+	*out_more = idle < t->nin;
+	return 0;
+}
+
+static int poll_source(struct weir_task *t, int64_t now_ms, bool *out_more, struct weir_error *err)
+{
+	struct weir_op *op = t->ops[0].op;
+	enum weir_poll got = WEIR_POLL_IDLE;
+	int64_t wake = INT64_MAX;
+	int code;
+
+	if (t->stop_requested || t->source_ended)
+		return 0;
+	weir__current_op = op;
+	code = op->ops->poll(op, now_ms, &got, &wake, err);
+	weir__current_op = NULL;
+	if (code)
+		return weir__blame(op, code, err);
+	*out_more = got == WEIR_POLL_MORE;
+	if (got == WEIR_POLL_IDLE && wake != INT64_MAX)
+		weir_op_wake_at(op, wake);
+	if (got == WEIR_POLL_END) {
+		t->source_ended = true;
+		return finish_ops(t, err);
+	}
+	return 0;
+}
+
+/* ---- processing time ---- */
+
+void weir_op_wake_at(struct weir_op *op, int64_t ms)
+{
+	struct weir_op_slot *slot = weir__slot_of(op);
+
+	if (ms < slot->wake_ms)
+		slot->wake_ms = ms;
+}
+
+int64_t weir_op_now_ms(const struct weir_op *op) { return weir_now_ms(op->clock); }
+bool weir_op_has_checkpoints(const struct weir_op *op) { (void)op; return true; }
+
+static int tick(struct weir_task *t, int64_t now_ms, struct weir_error *err)
+{
+	for (uint32_t i = 0; i < t->nops; i++) {
+		struct weir_op *op = t->ops[i].op;
+		int code = 0;
+
+		if (t->ops[i].wake_ms > now_ms)
+			continue;
+		t->ops[i].wake_ms = INT64_MAX;
+		weir__current_op = op;
+		if (op->ops->tick && !t->stop_requested)
+			code = op->ops->tick(op, now_ms, err);
+		weir__current_op = NULL;
+		if (code)
+			return weir__blame(op, code, err);
+	}
+	return 0;
+}
+
+static int64_t next_wake(const struct weir_task *t, int64_t now_ms)
+{
+	int64_t at = INT64_MAX;
+
+	for (uint32_t i = 0; i < t->nops; i++)
+		if (t->ops[i].wake_ms < at)
+			at = t->ops[i].wake_ms;
+	if (at == INT64_MAX)
+		return WEIR_STEP_IDLE;
+	if (at <= now_ms)
+		return WEIR_STEP_AGAIN;
+	return weir_mono_ns(t->clock) + (at - now_ms) * 1000000;
+}
+
+/* ---- mail, handled ---- */
+
+static int committed(struct weir_task *t, int64_t id, struct weir_error *err)
+{
+	for (uint32_t i = 0; i < t->nops; i++) {
+		struct weir_op *op = t->ops[i].op;
+		int code = op->ops->committed ? op->ops->committed(op, id, err) : 0;
+
+		if (code)
+			return weir__blame(op, code, err);
+	}
+	return 0;
+}
+
+static int aborted(struct weir_task *t, int64_t id, struct weir_error *err)
+{
+	struct weir_gate_event ev = { .kind = WEIR_GATE_CANCEL, .ckpt = id };
+
+	for (uint32_t i = 0; i < t->nops; i++)
+		if (t->ops[i].op->ops->aborted)
+			t->ops[i].op->ops->aborted(t->ops[i].op, id);
+	if (t->waiting && t->waiting->id == id) {
+		weir_ckpt_request_unref(t->waiting);
+		t->waiting = NULL;
+	}
+	return t->nin ? gate_event(t, &ev, err) : 0;
+}
+
+static int one_mail(struct weir_task *t, struct weir_mail *m, struct weir_error *err)
+{
+	if (m->kind == WEIR_MAIL_SNAPSHOT_DONE) {
+		weir__task_snapshot_done(t, m->snapshot);
+		if (is_final(t))
+			tell(t, WEIR_TASK_IS_DONE);
+		return 0;
+	}
+	if (is_final(t))
+		return 0;
+	switch (m->kind) {
+	case WEIR_MAIL_TRIGGER: return triggered(t, m->request, err);
+	case WEIR_MAIL_COMMITTED: return committed(t, m->id, err);
+	case WEIR_MAIL_ABORTED: return aborted(t, m->id, err);
+	case WEIR_MAIL_CLOSE: end_as(t, WEIR_TASK_CLOSED); return 0;
+	case WEIR_MAIL_CANCEL: end_as(t, WEIR_TASK_CANCELED); return 0;
+	case WEIR_MAIL_SNAPSHOT_DONE: break;
+	}
+	return 0;
+}
+
+static void read_mail(struct weir_task *t)
+{
+	struct weir_mail *m, *next;
+
+	for (m = take_mail(t); m; m = next) {
+		int code = one_mail(t, m, &t->err);
+
+		if (code && !is_final(t))
+			fail(t, code);
+		next = m->next;
+		weir_ckpt_request_unref(m->request);
+		free(m);
+	}
+}
+
+/* ---- opening ---- */
+
+static int open_ops(struct weir_task *t, struct weir_error *err)
+{
+	int code = weir__task_restore(t, err);
+
+	for (uint32_t i = 0; i < t->nops && !code; i++) {
+		struct weir_op *op = t->ops[i].op;
+
+		weir__current_op = op;
+		if (op->ops->open)
+			code = op->ops->open(op, err);
+		weir__current_op = NULL;
+		if (code)
+			weir__blame(op, code, err);
+	}
+	return code;
+}
+
+static int start(struct weir_task *t, struct weir_error *err)
+{
+	int code = open_ops(t, err);
+
+	if (code)
+		return code;
+	go(t, WEIR_TASK_RUNNING);
+	tell(t, WEIR_TASK_IS_RUNNING);
+	if (t->finished_before && t->nin == 0) {
+		t->source_ended = true;
+		return finish_ops(t, err);
+	}
+	return 0;
+}
+
+/* ---- the step ---- */
+
+static int work(struct weir_task *t, int64_t *out_next, struct weir_error *err)
+{
+	int64_t now_ms;
+	bool more = false;
+	int code = 0;
+
+	*out_next = WEIR_STEP_IDLE;
+	if (t->waiting) {
+		struct weir_ckpt_request *r = t->waiting;
+
+		if (t->running_snapshot)
+			return 0;
+		t->waiting = NULL;
+		code = take_snapshot(t, r, err);
+		weir_ckpt_request_unref(r);
+		if (code)
+			return code;
+	}
+	if (!weir__task_flush_overflow(t)) {
+		atomic_store_explicit(&t->backpressured, true, memory_order_relaxed);
+		return 0;
+	}
+	atomic_store_explicit(&t->backpressured, false, memory_order_relaxed);
+	now_ms = weir_now_ms(t->clock);
+	code = tick(t, now_ms, err);
+	if (!code)
+		code = t->nin ? read_inputs(t, &more, err) : poll_source(t, now_ms, &more, err);
+	atomic_store_explicit(&t->rows_in, t->ops[0].op->rows_in, memory_order_relaxed);
+	atomic_store_explicit(&t->rows_out, t->ops[0].op->rows_out, memory_order_relaxed);
+	*out_next = more || t->overflow_head < t->overflow.len ? WEIR_STEP_AGAIN : next_wake(t, now_ms);
+	return code;
+}
+
+int64_t weir_task_step(struct weir_actor *a)
+{
+	struct weir_task *t = (struct weir_task *)a;
+	int64_t next = WEIR_STEP_IDLE;
+	int code = 0;
+
+	read_mail(t);
+	if (!is_final(t))
+		code = t->state == WEIR_TASK_NEW ? (next = WEIR_STEP_AGAIN, start(t, &t->err)) : work(t, &next, &t->err);
+	if (code && !is_final(t))
+		fail(t, code);
+	if (is_final(t))
+		return t->running_snapshot ? WEIR_STEP_IDLE : WEIR_STEP_DONE;
+	return next;
+}
