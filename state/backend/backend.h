@@ -45,6 +45,8 @@ int weir_backend_state(struct weir_backend *b, const struct weir_state_desc *des
 
 /* ---- one key at a time ---- */
 int weir_backend_set_key(struct weir_backend *b, const void *key, struct weir_error *err) WEIR_CHECK; /* WEIR_EBUG outside the range */
+/* The same when hash (weir_type_hash) and key group are already known, as in a batch. */
+int weir_backend_set_key_hashed(struct weir_backend *b, const void *key, uint64_t hash, uint32_t group, struct weir_error *err) WEIR_CHECK;
 const void *weir_backend_key(const struct weir_backend *b);
 int weir_backend_settle(struct weir_backend *b, struct weir_error *err) WEIR_CHECK;
 

@@ -257,18 +257,10 @@ int weir_backend_drop_unclaimed(struct weir_backend *b, struct weir_error *err)
 
 /* ---- current key ---- */
 
-int weir__backend_take_key(struct weir_backend *b, const void *key, uint32_t group, struct weir_error *err)
+int weir__backend_take_key(struct weir_backend *b, const void *key, uint64_t hash, uint32_t group, struct weir_error *err)
 {
 	const struct weir_type *t = b->config.key;
-	int32_t java;
-	int code;
 
-	if (group == UINT32_MAX) {
-		code = weir_type_java_hash(t, key, &java, err);
-		if (code)
-			return code;
-		group = weir_key_group(java, b->config.max_parallelism);
-	}
 	if (group - (uint32_t)b->config.first_group >= b->config.ngroups)
 		return weir_error_set(err, WEIR_EBUG, "a key of key group %u came to a subtask of key groups %d to %lld: it was partitioned by another key", group,
 				      b->config.first_group, (long long)b->config.first_group + b->config.ngroups - 1);
@@ -283,16 +275,26 @@ int weir__backend_take_key(struct weir_backend *b, const void *key, uint32_t gro
 		}
 	}
 	b->group = group - (uint32_t)b->config.first_group;
-	b->key_hash = weir_type_hash(t, b->key);
+	b->key_hash = hash;
 	b->has_key = true;
 	return 0;
 }
 
-int weir_backend_set_key(struct weir_backend *b, const void *key, struct weir_error *err)
+int weir_backend_set_key_hashed(struct weir_backend *b, const void *key, uint64_t hash, uint32_t group, struct weir_error *err)
 {
 	int code = weir_backend_settle(b, err);
 
-	return code ? code : weir__backend_take_key(b, key, UINT32_MAX, err);
+	return code ? code : weir__backend_take_key(b, key, hash, group, err);
+}
+
+int weir_backend_set_key(struct weir_backend *b, const void *key, struct weir_error *err)
+{
+	int32_t java;
+	int code = weir_backend_settle(b, err);
+
+	if (!code)
+		code = weir_type_java_hash(b->config.key, key, &java, err);
+	return code ? code : weir__backend_take_key(b, key, weir_type_hash(b->config.key, key), weir_key_group(java, b->config.max_parallelism), err);
 }
 
 const void *weir_backend_key(const struct weir_backend *b)

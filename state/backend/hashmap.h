@@ -107,8 +107,8 @@ struct weir_state *weir__state_new(struct weir_backend *b, const char *name, enu
 void weir__state_empty(struct weir_state *s);
 void weir__state_empty_group(struct weir_state *s, uint32_t g);
 void weir__state_free(struct weir_state *s);
-/* Make key current: a native key of the config's type. group: known, or UINT32_MAX. */
-int weir__backend_take_key(struct weir_backend *b, const void *key, uint32_t group, struct weir_error *err);
+/* Make key current: a native key of the config's type. */
+int weir__backend_take_key(struct weir_backend *b, const void *key, uint64_t hash, uint32_t group, struct weir_error *err);
 
 /* restore.c: a restored state meets the job's registration. */
 int weir__state_claim(struct weir_state *s, const struct weir_state_desc *desc, struct weir_type *stored, struct weir_error *err);

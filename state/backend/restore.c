@@ -96,7 +96,7 @@ static int take_key(struct restoring *r, uint32_t i, struct weir_slice bytes)
 		return code;
 	if (weir_type_java_hash(c->key, r->key, &java, NULL) == 0 && weir_key_group(java, c->max_parallelism) != (uint32_t)r->group)
 		return damaged(r, i, "a key belongs to another key group; was max parallelism changed, or is the file damaged?");
-	return weir__backend_take_key(r->b, r->key, (uint32_t)r->group, r->err);
+	return weir__backend_take_key(r->b, r->key, weir_type_hash(c->key, r->key), (uint32_t)r->group, r->err);
 }
 
 static int add_element(struct restoring *r, uint32_t i, struct weir_state *s, uint8_t *slot, struct weir_slice bytes)
@@ -584,7 +584,7 @@ static int convert_slot(struct conversion *c, uint8_t *slot)
 	int code;
 
 	weir_arena_reset(&c->mem);
-	code = weir__backend_take_key(f->b, slot + f->layout.key_off, (uint32_t)f->b->config.first_group + c->group, c->err);
+	code = weir__backend_take_key(f->b, slot + f->layout.key_off, weir_type_hash(f->layout.key, slot + f->layout.key_off), (uint32_t)f->b->config.first_group + c->group, c->err);
 	if (!code && f->ns_boxed) {
 		code = convert_value(c, f->real_ns, f->ns, ns, true, 0, t->ns, c->ns);
 		ns = c->ns;
@@ -663,7 +663,7 @@ static int convert_state(struct weir_state *s, const struct weir_state_desc *d, 
 		weir__state_free(c.to);
 	}
 	b->has_key = false;
-	if (key && weir__backend_take_key(b, key, group, err) && !code)
+	if (key && weir__backend_take_key(b, key, weir_type_hash(kt, key), group, err) && !code)
 		code = WEIR_ENOMEM;
 	weir_arena_fini(&mem);
 	free(c.ns);

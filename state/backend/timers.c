@@ -410,7 +410,7 @@ bool weir_timers_pop(struct weir_timers *t, enum weir_time_domain d, int64_t up_
 	code = weir_backend_settle(b, NULL);
 	top = q->heap[0];
 	if (!code)
-		code = weir__backend_take_key(b, timer_key(t, top.timer), (uint32_t)b->config.first_group + top.group, NULL);
+		code = weir__backend_take_key(b, timer_key(t, top.timer), weir_type_hash(b->config.key, timer_key(t, top.timer)), (uint32_t)b->config.first_group + top.group, NULL);
 	weir_arena_reset(&t->popped_mem);
 	if (code || !weir_type_copy(t->ns, timer_ns(t, top.timer), &t->popped_mem, t->popped)) {
 		b->late_code = code ? code : WEIR_ENOMEM; /* the timer stays; the next call that can fail says why */
