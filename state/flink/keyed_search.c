@@ -239,6 +239,25 @@ static bool header_at(const struct search *s, uint32_t pos, uint32_t *state, uin
 	return *state < s->g->meta->nstates && !s->seen[*state] && *count <= s->body.len - pos - 6;
 }
 
+/* Step over a namespace or a key; keys must belong to this key group. */
+static bool skip_ns(const struct weir_type *ns, struct weir_src *src)
+{
+	if (ns->kind == WEIR_VOID && weir_src_left(src) && *src->p != 0)
+		return false;
+	return weir_type_skip(ns, src) == 0;
+}
+
+static bool skip_key(struct search *s, const struct weir_type *key, struct weir_src *src)
+{
+	const uint8_t *from = src->p;
+	uint32_t group;
+
+	if (weir_type_skip(key, src) != 0)
+		return false;
+	return !weir_keyed_group_of(key, (struct weir_slice){ from, (size_t)(src->p - from) }, s->g->max_parallelism, &s->keys, &group) ||
+	       group == (uint32_t)s->g->key_group;
+}
+
 static bool skip_plain(struct search *s, uint32_t state, uint32_t count, uint32_t *pos)
 {
 	const struct weir_keyed_state_meta *m = &s->g->meta->states[state];
@@ -247,19 +266,20 @@ static bool skip_plain(struct search *s, uint32_t state, uint32_t count, uint32_
 
 	if (!spend(s, count))
 		return false;
-	for (uint32_t i = 0; i < count && !src.code; i++) {
+	for (uint32_t i = 0; i < count; i++) {
+		bool good;
+
 		if (m->kind == WEIR_STATE_TIMER) {
 			weir_src_u64(&src);
-			(void)!weir_type_skip(t->fields[0].type, &src);
-			(void)!weir_type_skip(t->fields[1].type, &src);
+			good = skip_key(s, t->fields[0].type, &src) && skip_ns(t->fields[1].type, &src);
 		} else {
-			(void)!weir_type_skip(m->ns, &src);
-			(void)!weir_type_skip(s->g->meta->key, &src);
-			(void)!weir_type_skip(t, &src);
+			good = skip_ns(m->ns, &src) && skip_key(s, s->g->meta->key, &src) && weir_type_skip(t, &src) == 0;
 		}
+		if (!good || src.code)
+			return false;
 	}
 	*pos += (uint32_t)(src.p - src.base);
-	return !src.code;
+	return true;
 }
 
 /* The entries of an undelimited section, and every way to go on behind them. */
