@@ -186,7 +186,7 @@ static int dump_run(const struct weir_args *args, struct weir_error *err)
 
 	if (rc)
 		return rc;
-	rc = weir_dump(o.view, weir_cli_put, NULL, err);
+	rc = weir_dump(o.view, weir_cli_put, NULL, NULL, err);
 	return weir_opened_fini(&o, rc, err);
 }
 
@@ -216,6 +216,9 @@ static int verify_run(const struct weir_args *args, struct weir_error *err)
 		if (r.complete)
 			fprintf(stderr, "note: %s is complete\n", r.complete);
 		rc = weir_code_exit(WEIR_ECORRUPT);
+	} else if (rc == 0 && r.unread) {
+		rc = weir_error_set(err, WEIR_EUNSUPPORTED, "no damage was found, but the state of %llu operator%s could not be checked", (unsigned long long)r.unread,
+				    r.unread == 1 ? "" : "s");
 	} else if (rc == 0 && !args->json) {
 		fprintf(stderr, "%s: complete\n", args->words[0]);
 	}
@@ -229,7 +232,8 @@ const struct weir_command weir_cmd_state_verify = {
 	.min_words = 1,
 	.max_words = 1,
 	.summary = "read every byte of a savepoint or checkpoint and print what is wrong",
-	.about = "One problem a line on stdout; nothing when all is well. Status 7 when there is any problem; then the newest complete checkpoint beside it is named.",
+	.about = "One problem a line on stdout; nothing when all is well. Status 7 when anything is damaged; then the newest complete checkpoint beside it\n"
+		 "is named. Status 2 when nothing is, but some state is in a layout that this version does not read.",
 	.examples = "  weir state verify checkpoints/0123456789abcdef0123456789abcdef/chk-42",
 	.flags = WEIR_COMMAND_FILES,
 	.run = verify_run,

@@ -111,16 +111,19 @@ static int unknown_command(int argc, char **argv, struct weir_error *err)
 	char typed[128];
 	size_t n = 0;
 
-	for (; weir_commands[n] && n < 255; n++)
-		names[n] = weir_commands[n]->name;
-	names[n] = NULL;
-	if (argc > 1 && weir_command_is_group(argv[0])) {
-		snprintf(typed, sizeof(typed), "%s %s", argv[0], argv[1]);
-		near = weir_nearest(typed, names);
-	} else {
-		snprintf(typed, sizeof(typed), "%s", argv[0]);
-		near = weir_nearest(typed, names);
+	bool two = argc > 1 && weir_command_is_group(argv[0]);
+
+	for (size_t i = 0; weir_commands[i] && n < 255; i++) {
+		size_t word = strcspn(weir_commands[i]->name, " ");
+
+		if (two == (weir_commands[i]->name[word] == ' '))
+			names[n++] = weir_commands[i]->name;
+		else if (!two && strncmp(weir_commands[i]->name, "state ", 6) == 0)
+			names[n++] = "state";
 	}
+	names[n] = NULL;
+	snprintf(typed, sizeof(typed), "%s%s%s", argv[0], two ? " " : "", two ? argv[1] : "");
+	near = weir_nearest(typed, names);
 	if (near)
 		return weir_error_set(err, WEIR_EINVALID, "unknown command '%s'; did you mean `weir %s`?", typed, near);
 	return weir_error_set(err, WEIR_EINVALID, "unknown command '%s'; `weir help` lists the commands", typed);

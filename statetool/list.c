@@ -33,7 +33,7 @@ static int count_entry(void *arg, const struct weir_entry *e)
 		return 0;
 	}
 	c->rows[c->last].entries++;
-	c->rows[c->last].bytes += e->key.len + e->ns.len + e->user_key.len + e->value.len;
+	c->rows[c->last].bytes += e->key.len + e->ns.len + e->user_key.len + e->value.len + (e->state->kind == WEIR_STATE_TIMER ? 8 : 0);
 	return 0;
 }
 
@@ -212,7 +212,8 @@ static void state_line(const struct weir_state_info *s, const struct weir_state_
 		weir_buf_printf(b, "  %9s   %10s", "?", "?");
 	else if (n)
 		weir_buf_printf(b, "  %9llu%s  %10s", (unsigned long long)n->entries, n->complete ? " " : "+", weir_bytes_text(n->bytes, size));
-	weir_buf_text(b, "  ");
+	if (s->key || s->user_key || s->value)
+		weir_buf_text(b, "  ");
 	if (s->key)
 		weir_buf_printf(b, "%s", weir_type_text(s->key, key, sizeof(key)));
 	if (s->ns && s->ns->kind != WEIR_VOID)

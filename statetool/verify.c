@@ -16,7 +16,8 @@
 struct verifying {
 	struct weir_sink *sink;
 	bool json;
-	uint64_t problems;
+	uint64_t problems, unread;
+	const struct weir_operator_state *last_unread;
 };
 
 static void problem_json(const struct weir_problem *p, struct weir_buf *b)
@@ -52,7 +53,14 @@ static void problem(void *arg, const struct weir_problem *p)
 	struct verifying *x = arg;
 	struct weir_buf *b = &x->sink->buf;
 
-	x->problems++;
+	if (p->code == WEIR_EUNSUPPORTED && p->op) { /* not damage; one line an operator is enough */
+		if (x->last_unread == p->op)
+			return;
+		x->last_unread = p->op;
+		x->unread++;
+	} else {
+		x->problems++;
+	}
 	if (x->json) {
 		problem_json(p, b);
 	} else {
@@ -180,6 +188,7 @@ int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct
 	if (rc == 0 && x.problems && dir)
 		result->complete = weir_complete_beside(dir);
 	result->problems = x.problems;
+	result->unread = x.unread;
 	free(dir);
 	return rc ? rc : weir_sink_step(sink);
 }

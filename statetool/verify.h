@@ -6,7 +6,8 @@
 #include "statetool/sink.h"
 
 struct weir_verify_result {
-	uint64_t problems;
+	uint64_t problems; /* damage */
+	uint64_t unread;   /* operators with state in a layout that was not checked */
 	char *complete;   /* malloc'ed: newest other checkpoint beside it that is complete, or NULL */
 };
 /* Open `uri`, read every byte, print one problem a line. A checkpoint that cannot even be opened is one problem when its data is damaged; a
