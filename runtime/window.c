@@ -19,7 +19,7 @@ static int check_positive(const char *what, int64_t ms, struct weir_error *err)
 	return ms > 0 ? 0 : weir_error_set(err, WEIR_EINVALID, "the %s of the window is %lld ms: give 1 ms or more", what, (long long)ms);
 }
 
-int weir_window_assigner_check(const struct weir_window_assigner *a, struct weir_error *err)
+int weir_window_rule_check(const struct weir_window_rule *a, struct weir_error *err)
 {
 	bool sliding = a->kind == WEIR_WINDOW_SLIDING;
 	int64_t step = sliding ? a->slide_ms : a->size_ms;
@@ -46,7 +46,7 @@ int weir_window_check_time(int64_t time_ms, struct weir_error *err)
 	return weir_error_set(err, WEIR_EINVALID, "a row without an event time came to an event-time window: give the source a time column and a watermark");
 }
 
-void weir_window_sliding_begin(struct weir_window_sliding *it, const struct weir_window_assigner *a, int64_t time_ms)
+void weir_window_sliding_begin(struct weir_window_sliding *it, const struct weir_window_rule *a, int64_t time_ms)
 {
 	it->start = weir_window_start(time_ms, a->offset_ms, a->slide_ms);
 	it->floor = (int64_t)((uint64_t)time_ms - (uint64_t)a->size_ms);
@@ -66,19 +66,19 @@ bool weir_window_sliding_next(struct weir_window_sliding *it, struct weir_window
 	return true;
 }
 
-int64_t weir_window_cleanup_time(const struct weir_window_assigner *a, struct weir_window w)
+int64_t weir_window_cleanup_time(const struct weir_window_rule *a, struct weir_window w)
 {
 	if (a->kind == WEIR_WINDOW_GLOBAL)
 		return INT64_MAX;
 	return a->event_time ? later(weir_window_max_time(w), a->lateness_ms) : weir_window_max_time(w);
 }
 
-bool weir_window_is_late(const struct weir_window_assigner *a, struct weir_window w, int64_t watermark)
+bool weir_window_is_late(const struct weir_window_rule *a, struct weir_window w, int64_t watermark)
 {
 	return a->event_time && a->kind != WEIR_WINDOW_GLOBAL && weir_window_cleanup_time(a, w) <= watermark;
 }
 
-bool weir_window_is_row_late(const struct weir_window_assigner *a, int64_t time_ms, int64_t watermark)
+bool weir_window_is_row_late(const struct weir_window_rule *a, int64_t time_ms, int64_t watermark)
 {
 	return a->event_time && a->kind != WEIR_WINDOW_GLOBAL && later(time_ms, a->lateness_ms) <= watermark;
 }
@@ -92,7 +92,7 @@ static uint32_t count_before(const struct weir_window *sorted, uint32_t n, int64
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (sorted[mid].end < start)
+		if (sorted[mid].end_ms < start)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -108,7 +108,7 @@ static uint32_t count_until(const struct weir_window *sorted, uint32_t n, int64_
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (sorted[mid].start <= end)
+		if (sorted[mid].start_ms <= end)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -118,7 +118,7 @@ static uint32_t count_until(const struct weir_window *sorted, uint32_t n, int64_
 
 struct weir_window_merge weir_window_session_find(const struct weir_window *sorted, uint32_t n, struct weir_window add)
 {
-	uint32_t first = count_before(sorted, n, add.start), until = count_until(sorted, n, add.end);
+	uint32_t first = count_before(sorted, n, add.start_ms), until = count_until(sorted, n, add.end_ms);
 	struct weir_window_merge m = { .first = first, .count = until > first ? until - first : 0, .cover = add };
 
 	if (m.count)

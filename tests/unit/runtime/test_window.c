@@ -28,7 +28,7 @@ WEIR_TEST(sliding_windows_equal_flinks_in_number_and_order)
 
 	golden_open(&g);
 	for (char *p; (p = golden_next(&g, "sliding")); n++) {
-		struct weir_window_assigner a = { .kind = WEIR_WINDOW_SLIDING, .event_time = true };
+		struct weir_window_rule a = { .kind = WEIR_WINDOW_SLIDING, .event_time = true };
 		int64_t t = golden_int(&p);
 		struct weir_window_sliding it;
 		struct weir_window w;
@@ -37,12 +37,12 @@ WEIR_TEST(sliding_windows_equal_flinks_in_number_and_order)
 		a.size_ms = golden_int(&p);
 		a.slide_ms = golden_int(&p);
 		a.offset_ms = golden_int(&p);
-		ck_ok(weir_window_assigner_check(&a, &err));
+		ck_ok(weir_window_rule_check(&a, &err));
 		weir_window_sliding_begin(&it, &a, t);
 		while (weir_window_sliding_next(&it, &w)) {
 			ck_assert_msg(*p == ' ', "line %d: more windows than Flink's", g.number);
-			ck_assert_int_eq(w.start, golden_int(&p));
-			ck_assert(w.start <= t && t < w.end && w.end - w.start == a.size_ms);
+			ck_assert_int_eq(w.start_ms, golden_int(&p));
+			ck_assert(w.start_ms <= t && t < w.end_ms && w.end_ms - w.start_ms == a.size_ms);
 		}
 		ck_assert_msg(*p == 0, "line %d: fewer windows than Flink's: %s", g.number, p);
 	}
@@ -56,7 +56,7 @@ WEIR_TEST(sessions_equal_flinks)
 
 	golden_open(&g);
 	for (char *p; (p = golden_next(&g, "sessions")); n++) {
-		struct weir_window_assigner a = { .kind = WEIR_WINDOW_SESSION, .event_time = true };
+		struct weir_window_rule a = { .kind = WEIR_WINDOW_SESSION, .event_time = true };
 		struct weir_window held[32];
 		uint32_t count = 0;
 
@@ -83,7 +83,7 @@ WEIR_TEST(a_late_row_merges_three_sessions)
 
 	ck_assert_uint_eq(m.first, 0); /* touching ends merge, as in Flink */
 	ck_assert_uint_eq(m.count, 2);
-	ck_assert(m.cover.start == 0 && m.cover.end == 30);
+	ck_assert(m.cover.start_ms == 0 && m.cover.end_ms == 30);
 	m = weir_window_session_find(held, 3, (struct weir_window){ 5, 45 });
 	ck_assert_uint_eq(m.count, 3);
 	ck_assert_uint_eq(weir_window_session_apply(held, 3, &m), 1);
@@ -92,7 +92,7 @@ WEIR_TEST(a_late_row_merges_three_sessions)
 	ck_assert(m.first == 1 && m.count == 0);
 	ck_assert_uint_eq(weir_window_session_apply(held, 1, &m), 2);
 	m = weir_window_session_find(held, 0, (struct weir_window){ 1, 2 });
-	ck_assert(m.first == 0 && m.count == 0 && m.cover.start == 1);
+	ck_assert(m.first == 0 && m.count == 0 && m.cover.start_ms == 1);
 }
 
 /* Any order of insertion gives what merging all at once gives. */
@@ -109,10 +109,10 @@ WEIR_TEST(insertion_order_does_not_matter)
 			uint32_t at = i;
 			struct weir_window_merge m;
 
-			w.end = w.start + 1 + (int64_t)weir_rng_below(&rng, 6);
+			w.end_ms = w.start_ms + 1 + (int64_t)weir_rng_below(&rng, 6);
 			m = weir_window_session_find(held, count, w);
 			count = weir_window_session_apply(held, count, &m);
-			for (; at > 0 && all[at - 1].start > w.start; at--)
+			for (; at > 0 && all[at - 1].start_ms > w.start_ms; at--)
 				all[at] = all[at - 1];
 			all[at] = w;
 			for (uint32_t k = 1; k < count; k++)
@@ -127,20 +127,20 @@ WEIR_TEST(insertion_order_does_not_matter)
 
 WEIR_TEST(days_begin_at_local_midnight_with_an_offset)
 {
-	struct weir_window_assigner a = { .kind = WEIR_WINDOW_TUMBLING, .event_time = true, .size_ms = 24 * HOUR, .offset_ms = -8 * HOUR };
+	struct weir_window_rule a = { .kind = WEIR_WINDOW_TUMBLING, .event_time = true, .size_ms = 24 * HOUR, .offset_ms = -8 * HOUR };
 	struct weir_error err = WEIR_ERROR_INIT;
 	struct weir_window w;
 
-	ck_ok(weir_window_assigner_check(&a, &err));
+	ck_ok(weir_window_rule_check(&a, &err));
 	w = weir_window_tumbling(&a, 0); /* 08:00 in UTC+8 */
-	ck_assert(w.start == -8 * HOUR && w.end == 16 * HOUR);
+	ck_assert(w.start_ms == -8 * HOUR && w.end_ms == 16 * HOUR);
 	w = weir_window_tumbling(&a, -8 * HOUR - 1);
-	ck_assert(w.start == -32 * HOUR && w.end == -8 * HOUR);
+	ck_assert(w.start_ms == -32 * HOUR && w.end_ms == -8 * HOUR);
 }
 
 WEIR_TEST(lateness_and_cleanup)
 {
-	struct weir_window_assigner a = { .kind = WEIR_WINDOW_TUMBLING, .event_time = true, .size_ms = 100 };
+	struct weir_window_rule a = { .kind = WEIR_WINDOW_TUMBLING, .event_time = true, .size_ms = 100 };
 	struct weir_window w = { 0, 100 }, end = { INT64_MAX - 5, INT64_MAX };
 
 	ck_assert_int_eq(weir_window_max_time(w), 99);
@@ -157,14 +157,14 @@ WEIR_TEST(lateness_and_cleanup)
 	a.lateness_ms = 10;
 	ck_assert_int_eq(weir_window_cleanup_time(&a, w), 99);
 	ck_assert(!weir_window_is_late(&a, w, INT64_MAX) && !weir_window_is_row_late(&a, 50, INT64_MAX));
-	a = (struct weir_window_assigner){ .kind = WEIR_WINDOW_GLOBAL, .event_time = true };
+	a = (struct weir_window_rule){ .kind = WEIR_WINDOW_GLOBAL, .event_time = true };
 	ck_assert(!weir_window_is_late(&a, WEIR_WINDOW_GLOBAL_MAX, INT64_MAX));
 	ck_assert_int_eq(weir_window_cleanup_time(&a, WEIR_WINDOW_GLOBAL_MAX), INT64_MAX);
 }
 
 WEIR_TEST(sliding_ends_at_the_edge_of_time)
 {
-	struct weir_window_assigner a = { .kind = WEIR_WINDOW_SLIDING, .size_ms = 100, .slide_ms = 10 };
+	struct weir_window_rule a = { .kind = WEIR_WINDOW_SLIDING, .size_ms = 100, .slide_ms = 10 };
 	int64_t times[] = { INT64_MIN + 1, INT64_MIN + 55, INT64_MIN + 105, INT64_MAX, INT64_MAX - 55 };
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
@@ -179,11 +179,11 @@ WEIR_TEST(sliding_ends_at_the_edge_of_time)
 	}
 }
 
-static void refuse(struct weir_window_assigner a, const char *text)
+static void refuse(struct weir_window_rule a, const char *text)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
 
-	ck_assert_int_eq(weir_window_assigner_check(&a, &err), WEIR_EINVALID);
+	ck_assert_int_eq(weir_window_rule_check(&a, &err), WEIR_EINVALID);
 	ck_assert_msg(strstr(err.msg, text) != NULL, "%s", err.msg);
 }
 
@@ -191,13 +191,13 @@ WEIR_TEST(wrong_settings_are_named)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
 
-	refuse((struct weir_window_assigner){ .kind = WEIR_WINDOW_TUMBLING }, "size of the window is 0 ms");
-	refuse((struct weir_window_assigner){ .kind = WEIR_WINDOW_SESSION, .size_ms = -1 }, "gap of the window is -1 ms");
-	refuse((struct weir_window_assigner){ .kind = WEIR_WINDOW_SLIDING, .size_ms = 5 }, "slide of the window is 0 ms");
-	refuse((struct weir_window_assigner){ .kind = WEIR_WINDOW_TUMBLING, .size_ms = 5, .offset_ms = 5 }, "less than its size of 5 ms");
-	refuse((struct weir_window_assigner){ .kind = WEIR_WINDOW_TUMBLING, .size_ms = 5, .offset_ms = INT64_MIN }, "offset of the window");
-	refuse((struct weir_window_assigner){ .kind = WEIR_WINDOW_SLIDING, .size_ms = 10, .slide_ms = 5, .offset_ms = -5 }, "less than its slide of 5 ms");
-	refuse((struct weir_window_assigner){ .kind = WEIR_WINDOW_GLOBAL, .lateness_ms = -1 }, "allowed lateness is -1 ms");
+	refuse((struct weir_window_rule){ .kind = WEIR_WINDOW_TUMBLING }, "size of the window is 0 ms");
+	refuse((struct weir_window_rule){ .kind = WEIR_WINDOW_SESSION, .size_ms = -1 }, "gap of the window is -1 ms");
+	refuse((struct weir_window_rule){ .kind = WEIR_WINDOW_SLIDING, .size_ms = 5 }, "slide of the window is 0 ms");
+	refuse((struct weir_window_rule){ .kind = WEIR_WINDOW_TUMBLING, .size_ms = 5, .offset_ms = 5 }, "less than its size of 5 ms");
+	refuse((struct weir_window_rule){ .kind = WEIR_WINDOW_TUMBLING, .size_ms = 5, .offset_ms = INT64_MIN }, "offset of the window");
+	refuse((struct weir_window_rule){ .kind = WEIR_WINDOW_SLIDING, .size_ms = 10, .slide_ms = 5, .offset_ms = -5 }, "less than its slide of 5 ms");
+	refuse((struct weir_window_rule){ .kind = WEIR_WINDOW_GLOBAL, .lateness_ms = -1 }, "allowed lateness is -1 ms");
 	ck_assert_int_eq(weir_window_check_time(INT64_MIN, &err), WEIR_EINVALID);
 	ck_assert_ptr_nonnull(strstr(err.msg, "without an event time"));
 	ck_assert_int_eq(weir_window_check_time(INT64_MIN + 1, NULL), 0);
