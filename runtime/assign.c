@@ -175,10 +175,11 @@ static int compare_places(const void *a, const void *b)
 /*
  * Sort places[0..n), given in order of insertion with `item` and the hash code in `spread`, into the iteration order of a
  * HashMap. Two ways to fill it: put() into a map of initial capacity `cap` appends to a bin and grows after an insertion;
- * computeIfAbsent() prepends and grows before one. A bin that gets long in a small table makes it grow, too. (Bins that have
+ * computeIfAbsent() prepends and grows before it looks, so also
+ * when it then finds the key: `again` says that it was called after the last insertion. A bin that gets long in a small table makes it grow, too. (Bins that have
  * become trees, nine names of one bin in a table of 64 or more, may be walked in another order there; here they are not.)
  */
-static void java_map_order(struct place *places, uint32_t n, uint32_t cap, bool prepend)
+static void java_map_order(struct place *places, uint32_t n, uint32_t cap, bool prepend, bool again)
 {
 	uint32_t size = 0, power = 1;
 
@@ -199,6 +200,8 @@ static void java_map_order(struct place *places, uint32_t n, uint32_t cap, bool 
 		if (!prepend && size > (uint32_t)((uint64_t)cap * 3 / 4))
 			cap *= 2;
 	}
+	if (again && size > cap / 4 * 3)
+		cap *= 2;
 	for (uint32_t i = 0; i < n; i++) {
 		places[i].bin = places[i].spread & (cap - 1);
 		places[i].at = prepend ? n - i : i;
@@ -207,7 +210,12 @@ static void java_map_order(struct place *places, uint32_t n, uint32_t cap, bool 
 }
 
 /* The initial capacity that Flink's metadata reader gives the map of a handle (CollectionUtil.newHashMapWithExpectedSize). */
-static uint32_t capacity_for(uint32_t n) { return n <= 2 ? n + (n > 0) : n < 1u << 29 ? (uint32_t)((float)n / 0.75f + 1.0f) : 1u << 30; }
+static uint32_t capacity_for(uint32_t n)
+{
+	uint32_t room = n < 1u << 29 ? (uint32_t)((float)n / 0.75f) : 1u << 30;
+
+	return n <= 2 ? n + 1 : room + ((float)room < (float)n / 0.75f);
+}
 
 /* ---- making the plan ---- */
 struct maker {
@@ -216,6 +224,7 @@ struct maker {
 	uint32_t nentries;
 	uint32_t *table, mask; /* open addressing: group + 1 */
 	struct place *places;  /* scratch, one per list */
+	bool again[WEIR_BROADCAST + 1]; /* by mode: a list of a known group came after the last new group */
 };
 
 static const struct weir_operator_handle *handle_of(const struct weir_subtask_state *s, bool raw)
@@ -231,7 +240,7 @@ static int compare_subtasks(const void *a, const void *b)
 }
 
 /* Subtasks by number: Flink asks for them 0, 1, 2... whatever their order in the file. */
-static int order_subtasks(const struct weir_operator_state *o, struct weir_arena *mem, const struct weir_subtask_state ***out, struct weir_error *err)
+static int order_subtasks(const struct weir_operator_state *o, bool raw, struct weir_arena *mem, const struct weir_subtask_state ***out, struct weir_error *err)
 {
 	const struct weir_subtask_state **s = weir_arena_alloc(mem, (o->nsubtasks + (size_t)1) * sizeof(*s), _Alignof(void *));
 	char who[80];
@@ -243,11 +252,17 @@ static int order_subtasks(const struct weir_operator_state *o, struct weir_arena
 		s[i] = &o->subtasks[i];
 	qsort(s, o->nsubtasks, sizeof(*s), compare_subtasks);
 	for (uint32_t i = 0; i < o->nsubtasks; i++) {
+		const struct weir_operator_handle *h = handle_of(s[i], raw);
+
 		if (s[i]->index >= o->parallelism)
 			return weir_error_set(err, WEIR_ECORRUPT, "operator '%s': stored state of subtask %u, but its parallelism is %u", who, s[i]->index,
 					      o->parallelism);
 		if (i > 0 && s[i]->index == s[i - 1]->index)
 			return weir_error_set(err, WEIR_ECORRUPT, "operator '%s': subtask %u is stored twice", who, s[i]->index);
+		for (uint32_t k = 0; h->present && k < h->nlists; k++)
+			if ((unsigned)h->lists[k].mode > WEIR_BROADCAST)
+				return weir_error_set(err, WEIR_ECORRUPT, "operator '%s': list %u of subtask %u has distribution mode %d, above 2", who, k,
+						      s[i]->index, (int)h->lists[k].mode);
 	}
 	*out = s;
 	return 0;
@@ -273,16 +288,19 @@ static void add_handle(struct maker *m, const struct weir_subtask_state *s, cons
 	uint32_t fresh = 0;
 
 	/* Names seen for the first time become groups in the order in which Flink's map of this handle yields them. */
-	for (uint32_t i = 0; i < h->nlists; i++)
+	for (uint32_t i = 0; i < h->nlists; i++) {
 		fresh += *find_group(m, &h->lists[i]) == 0;
+		m->again[h->lists[i].mode] = true;
+	}
 	if (fresh) {
 		for (uint32_t i = 0; i < h->nlists; i++)
 			m->places[i] = (struct place){ .item = i, .spread = (uint32_t)java_string_hash(h->lists[i].name) };
-		java_map_order(m->places, h->nlists, capacity_for(h->nlists), false);
+		java_map_order(m->places, h->nlists, capacity_for(h->nlists), false, false);
 		for (uint32_t i = 0; i < h->nlists; i++) {
 			const struct weir_operator_list *l = &h->lists[m->places[i].item];
 			uint32_t *slot = find_group(m, l);
 
+			m->again[l->mode] = *slot != 0;
 			if (*slot)
 				continue;
 			p->groups[p->ngroups] = (struct group){ .name = l->name, .mode = l->mode, .java_hash = java_string_hash(l->name) };
@@ -328,7 +346,7 @@ static void order_groups(struct maker *m, struct group *sorted)
 		for (uint32_t g = 0; g < p->ngroups; g++)
 			if (p->groups[g].mode == modes[k])
 				m->places[n++] = (struct place){ .item = g, .spread = (uint32_t)p->groups[g].java_hash };
-		java_map_order(m->places, n, 16, true);
+		java_map_order(m->places, n, 16, true, m->again[modes[k]]);
 		for (uint32_t i = 0; i < n; i++)
 			sorted[done++] = p->groups[m->places[i].item];
 	}
@@ -369,7 +387,7 @@ int weir_assign_plan_new(const struct weir_operator_state *stored, bool raw, uin
 
 	if (parallelism < 1)
 		return weir_error_set(err, WEIR_EINVALID, "parallelism 0: give 1 or more");
-	code = order_subtasks(stored, mem, &subtasks, err);
+	code = order_subtasks(stored, raw, mem, &subtasks, err);
 	if (code)
 		return code;
 	for (uint32_t i = 0; i < stored->nsubtasks; i++)

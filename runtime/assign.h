@@ -66,7 +66,8 @@ struct weir_assign_plan;
 /*
  * Redistribution as Flink's RoundRobinOperatorStateRepartitioner does it. The plan and what it needs live in `mem`; the stored
  * operator must outlive it. Same parallelism: lists stay where they are, UNION goes to all, BROADCAST is spread again only
- * when some subtasks did not report it. WEIR_ECORRUPT: two subtasks with one number, or a number outside the parallelism.
+ * when some subtasks did not report it. WEIR_ECORRUPT: two subtasks with one number, a number outside the parallelism, an
+ * unknown mode.
  */
 int weir_assign_plan_new(const struct weir_operator_state *stored, bool raw, uint32_t parallelism, struct weir_arena *mem, struct weir_assign_plan **out,
 			 struct weir_error *err) WEIR_CHECK;
