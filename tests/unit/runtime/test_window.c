@@ -68,8 +68,8 @@ WEIR_TEST(sessions_equal_flinks)
 		}
 		p += 2;
 		for (uint32_t i = 0; i < count; i++) {
-			ck_assert_int_eq(held[i].start, golden_int(&p));
-			ck_assert_int_eq(held[i].end, golden_int(&p));
+			ck_assert_int_eq(held[i].start_ms, golden_int(&p));
+			ck_assert_int_eq(held[i].end_ms, golden_int(&p));
 		}
 		ck_assert_msg(*p == 0, "line %d: fewer sessions than Flink's", g.number);
 	}
@@ -87,7 +87,7 @@ WEIR_TEST(a_late_row_merges_three_sessions)
 	m = weir_window_session_find(held, 3, (struct weir_window){ 5, 45 });
 	ck_assert_uint_eq(m.count, 3);
 	ck_assert_uint_eq(weir_window_session_apply(held, 3, &m), 1);
-	ck_assert(held[0].start == 0 && held[0].end == 50);
+	ck_assert(held[0].start_ms == 0 && held[0].end_ms == 50);
 	m = weir_window_session_find(held, 1, (struct weir_window){ 51, 60 });
 	ck_assert(m.first == 1 && m.count == 0);
 	ck_assert_uint_eq(weir_window_session_apply(held, 1, &m), 2);
@@ -116,7 +116,7 @@ WEIR_TEST(insertion_order_does_not_matter)
 				all[at] = all[at - 1];
 			all[at] = w;
 			for (uint32_t k = 1; k < count; k++)
-				ck_assert(held[k - 1].end < held[k].start);
+				ck_assert(held[k - 1].end_ms < held[k].start_ms);
 		}
 		kept = weir_window_merge_sorted(all, n, group);
 		ck_assert_uint_eq(kept, count);
