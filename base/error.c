@@ -41,7 +41,7 @@ void weir_error_clear(struct weir_error *err)
 		*err = (struct weir_error)WEIR_ERROR_INIT;
 }
 
-static int fill(struct weir_error *err, int code, int sys, const char *path, uint64_t offset, const char *fmt, va_list ap)
+static int WEIR_PRINTF(6, 0) fill(struct weir_error *err, int code, int sys, const char *path, uint64_t offset, const char *fmt, va_list ap)
 {
 	if (err && err->code == 0) {
 		err->code = code;
@@ -93,7 +93,7 @@ static int code_of_errno(int sys)
 	}
 }
 
-static int set_sys(struct weir_error *err, int code, int sys, const char *path, const char *fmt, ...)
+static int WEIR_PRINTF(5, 6) set_sys(struct weir_error *err, int code, int sys, const char *path, const char *fmt, ...)
 {
 	va_list ap;
 
