@@ -464,16 +464,16 @@ WEIR_TEST(crash_at_every_operation)
 	uint64_t n = count_operations();
 
 	for (uint64_t nth = 1; nth <= n; nth++)
-		for (uint64_t seed = 0; seed < 8; seed++) {
+		for (uint64_t seed = 0; seed < 5; seed++) {
 			struct weir_error err = WEIR_ERROR_INIT;
-			struct crash crash = { weir_fs_memory_new("crash"), seed, seed < 7 };
+			struct crash crash = { weir_fs_memory_new("crash"), seed, seed < 4 };
 			/* the outer one stops the machine, the inner one refuses all that the dead process still asks for */
 			struct weir_fs *dead = weir_fs_fault_new(crash.mem, &(struct weir_fs_fault){ .nth = nth, .code = WEIR_EIO, .sticky = true });
 			struct weir_fs *top = weir_fs_fault_new(dead, &(struct weir_fs_fault){ .nth = nth, .at = crash_now, .arg = &crash });
 			int64_t acked = 0;
 
 			ck_assert_int_ne(run(top, "/ck", 1, &acked, &err), 0);
-			recover(crash.mem, "/ck", acked, seed < 7 ? "crash" : "kill", nth);
+			recover(crash.mem, "/ck", acked, seed < 4 ? "crash" : "kill", nth);
 			weir_fs_fault_free(top);
 			weir_fs_fault_free(dead);
 			weir_fs_memory_free(crash.mem);
