@@ -10,6 +10,7 @@
  */
 #include "state/ckpt/dump.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -25,16 +26,17 @@ struct group {
 };
 
 struct item {
-	struct weir_entry e;  /* e.state NULL: a problem, told in `why` */
+	struct weir_entry e;  /* e.state NULL: a problem, told in `why`, or in-flight data */
 	uint32_t group;
-	const char *why;
-	int64_t size;
+	const char *why;      /* NULL with e.state NULL: a network buffer in e.value */
+	int64_t size;         /* problem: of the handle; buffer: the subtask it came from */
 };
 
 struct dump {
 	struct weir_view *view;
 	WEIR_VEC(struct group) groups;
 	WEIR_VEC(struct item) items;
+	WEIR_VEC(struct weir_fs_map *) maps; /* of in-flight data */
 	struct weir_arena mem;
 	const struct weir_state_info *last_state; /* with its group: entries of a state come in runs */
 	uint32_t last_group, hint;
@@ -104,7 +106,13 @@ static void render(struct dump *d, const struct item *i, struct weir_buf *b)
 	weir__dump_head(b, d->groups.items[i->group].op);
 	if (i->e.subtask >= 0)
 		weir_buf_printf(b, "\"sub\":%d,", i->e.subtask);
-	weir_buf_printf(b, "\"kind\":\"%s\",\"state\":\"\"", d->groups.items[i->group].kind);
+	weir_buf_printf(b, "\"kind\":\"%s\",\"state\":\"%s\"", d->groups.items[i->group].kind, d->groups.items[i->group].state);
+	if (!i->why) {
+		weir_buf_printf(b, ",\"from_subtask\":%lld,\"index\":%d,\"size\":%zu,\"value_hex\":\"", (long long)i->size, i->e.index, i->e.value.len);
+		weir_buf_hex(b, i->e.value);
+		weir_buf_text(b, "\"}");
+		return;
+	}
 	if (i->e.key_group >= 0)
 		weir_buf_printf(b, ",\"kg\":%d", i->e.key_group);
 	weir_buf_printf(b, ",\"size\":%lld,\"undecodable\":", (long long)i->size);
@@ -213,6 +221,35 @@ static void add_problem(void *arg, const struct weir_problem *p)
 		d->groups.items[i->group].count++;
 }
 
+static int add_buffer(void *arg, const struct weir__dump_buffer *b)
+{
+	struct dump *d = arg;
+	struct item *i = weir_vec_push(&d->items);
+	char name[64];
+	const char *state;
+
+	snprintf(name, sizeof(name), b->output ? "partition %d subpartition %d" : "gate %d channel %d", b->a, b->b);
+	state = weir_arena_text(&d->mem, name, strlen(name));
+	if (!i || !state)
+		return WEIR_ENOMEM;
+	*i = (struct item){ .e = { .subtask = b->subtask, .key_group = -1, .index = b->index, .value = b->bytes }, .size = b->from_subtask };
+	i->group = group_of(d, b->op, b->output ? "result-subpartition" : "input-channel", state);
+	if (d->no_memory)
+		return WEIR_ENOMEM;
+	d->groups.items[i->group].count++;
+	return 0;
+}
+
+static bool hold_map(void *arg, struct weir_fs_map *map)
+{
+	struct dump *d = arg;
+	struct weir_fs_map **slot = weir_vec_push(&d->maps);
+
+	if (slot)
+		*slot = map;
+	return slot != NULL;
+}
+
 /* ---- output ---- */
 
 struct out {
@@ -248,7 +285,7 @@ static int print_items(struct dump *d, struct out *o, struct weir_dump_result *r
 		if (!i->e.state) {
 			render(d, i, &d->line);
 			weir_buf_put_slice(&o->buf, weir_buf_slice(&d->line));
-			r->undecodable++;
+			r->undecodable += i->why != NULL;
 		} else {
 			if (head_of != i->group) {
 				weir_buf_clear(&head);
@@ -326,6 +363,8 @@ int weir_dump(struct weir_view *v, weir_put_fn *put, void *arg, struct weir_dump
 	scan.problem_arg = &d;
 	code = weir_view_scan(v, &scan, add_entry, &d, err);
 	if (code == 0)
+		code = weir__dump_channels(v->ckpt, add_buffer, add_problem, hold_map, &d);
+	if (code == 0)
 		order = rank_groups(&d);
 	if (code == 0 && (d.no_memory || !order))
 		code = WEIR_ENOMEM;
@@ -340,6 +379,9 @@ int weir_dump(struct weir_view *v, weir_put_fn *put, void *arg, struct weir_dump
 	if (code == 0 && out)
 		*out = r;
 	free(order);
+	for (size_t i = 0; i < d.maps.len; i++)
+		weir_fs_unmap(d.maps.items[i]);
+	weir_vec_fini(&d.maps);
 	weir_vec_fini(&d.groups);
 	weir_vec_fini(&d.items);
 	weir_arena_fini(&d.mem);

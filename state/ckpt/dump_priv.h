@@ -4,11 +4,24 @@
 #define WEIR_STATE_CKPT_DUMP_PRIV_H
 
 #include "base/buf.h"
+#include "base/src.h"
 #include "state/ckpt/view_priv.h"
 
 /* `{"op":..,"uid":..,"name":..,"maxp":..,`; `{` without an operator. */
 void weir__dump_head(struct weir_buf *b, const struct weir_operator_state *op);
 /* The rest of the line, from "sub" to the closing brace. True when the entry is undecodable. */
 bool weir__dump_line(const struct weir_view *v, const struct weir_entry *e, struct weir_buf *b);
+
+/* One network buffer of in-flight data. */
+struct weir__dump_buffer {
+	const struct weir_operator_state *op;
+	int32_t subtask, from_subtask, a, b, index;
+	bool output;
+	struct weir_slice bytes;
+};
+typedef int weir__dump_buffer_fn(void *arg, const struct weir__dump_buffer *b);
+/* Keep a mapping until the dump is done; false when out of memory. */
+typedef bool weir__dump_hold_fn(void *arg, struct weir_fs_map *map);
+int weir__dump_channels(const struct weir_ckpt *ckpt, weir__dump_buffer_fn *fn, weir_problem_fn *problem, weir__dump_hold_fn *hold, void *arg);
 
 #endif
