@@ -272,9 +272,9 @@ static int prepare(struct weir_type *t, struct weir_arena *a, uint32_t level, st
 	if (!code)
 		code = prepare_inner(t, t->subs, t->nsubs, a, level, err);
 	if (!code)
-		code = lay_out(t, err);
-	if (!code)
 		code = order_fields(t, a, err);
+	if (!code)
+		code = lay_out(t, err);
 	if (code)
 		return code;
 	t->wire_min = wire_min(t);
