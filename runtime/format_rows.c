@@ -222,6 +222,7 @@ static enum weir_rows_stop give_up(struct weir_row_cursor *c, struct weir_row_fa
 	weir__row_blame(fault, 0, NULL, NULL, 0, "the row does not end within %zu MiB (is a quote not closed?)", (size_t)(c->end - c->p) >> 20);
 	c->p = next;
 	c->lines++;
+	c->full = false; /* of the rows behind it nothing is known */
 	return WEIR_ROWS_BAD;
 }
 
