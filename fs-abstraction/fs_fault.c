@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The breaking wrapper: counts the operations that match and fails, kills or calls out at the Nth (fs_layers.h).
+ * The breaking wrapper: counts the operations that match, and fails or kills at the Nth (fs_layers.h).
  * A failing operation is not carried out, but for half a WRITE when asked. The counter is atomic; the fault itself is fixed at
  * the start, so many threads may run into it.
  */
@@ -45,10 +45,8 @@ static int strike(struct weir__fs_wrap *w, const struct weir_fs_call *call, size
 		for (;;)
 			pause();
 	}
-	if (f->fault.at) {
+	if (f->fault.at && k == f->fault.nth)
 		f->fault.at(f->fault.arg);
-		return 0;
-	}
 	if (f->fault.half && n && call->op == WEIR_FS_OP_WRITE)
 		*n = (size_t)call->n / 2;
 	return weir_error_at(err, f->fault.code, call->path, WEIR_NO_OFFSET, "%s failed: %s (fault %llu, on purpose)", weir_fs_op_name(call->op),

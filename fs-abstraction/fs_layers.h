@@ -55,8 +55,7 @@ struct weir_fs_fault {
 	bool sticky;          /* every later match fails too */
 	bool half;            /* WRITE: write half of the bytes before failing */
 	bool kill;            /* instead of failing: SIGKILL this process, before the operation is carried out */
-	/* instead of failing: call this before the operation is carried out (a simulated crash), then carry on */
-	void (*at)(void *arg);
+	void (*at)(void *arg); /* called at the Nth, before it fails: with `sticky`, a simulated crash. NULL = nothing */
 	void *arg;
 };
 struct weir_fs *weir_fs_fault_new(struct weir_fs *inner, const struct weir_fs_fault *fault);
