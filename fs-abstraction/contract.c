@@ -29,6 +29,43 @@ int weir__want_code(int got, int want, const char *what, struct weir_error *err)
 	BREAK("%s failed with %s; %s was promised", what, weir_code_name(got), weir_code_name(want));
 }
 
+int weir__want_no_create(struct weir_fs *fs, const char *path, enum weir_fs_write_mode mode, int code, const char *what, struct weir_error *err)
+{
+	struct weir_fs_out *out = NULL;
+	int rc = weir_fs_create(fs, path, mode, &out, err);
+
+	weir_fs_abort(out);
+	return weir__want_code(rc, code, what, err);
+}
+
+int weir__want_no_open(struct weir_fs *fs, const char *path, int code, const char *what, struct weir_error *err)
+{
+	struct weir_fs_in *in = NULL;
+	int rc = weir_fs_open(fs, path, &in, err);
+
+	weir_fs_in_close(in);
+	return weir__want_code(rc, code, what, err);
+}
+
+int weir__want_no_map(struct weir_fs *fs, const char *path, int code, const char *what, struct weir_error *err)
+{
+	struct weir_fs_map *m = NULL;
+	struct weir_slice bytes;
+	int rc = weir_fs_map(fs, path, &m, &bytes, err);
+
+	weir_fs_unmap(m);
+	return weir__want_code(rc, code, what, err);
+}
+
+int weir__want_no_lock(struct weir_fs *fs, const char *path, int code, const char *what, struct weir_error *err)
+{
+	struct weir_fs_lock *lock = NULL;
+	int rc = weir_fs_lock(fs, path, &lock, err);
+
+	weir_fs_unlock(lock);
+	return weir__want_code(rc, code, what, err);
+}
+
 int weir__put_file(struct weir_fs *fs, const char *path, enum weir_fs_write_mode mode, const void *p, size_t len, struct weir_error *err)
 {
 	struct weir_fs_out *out = NULL;
@@ -89,16 +126,11 @@ int weir__want_text(struct weir_fs *fs, const char *path, const char *text, stru
 int weir__want_absent(struct weir_fs *fs, const char *path, struct weir_error *err)
 {
 	struct weir_fs_stat st;
-	struct weir_fs_in *in = NULL;
 	int rc = weir_fs_stat(fs, path, &st, err);
 
 	WANT(rc, "%s is there and should not be", path);
 	WANT_CODE(rc, WEIR_ENOTFOUND, "stat of a missing file");
-	rc = weir_fs_open(fs, path, &in, err);
-	if (!rc)
-		weir_fs_in_close(in);
-	WANT_CODE(rc, WEIR_ENOTFOUND, "open of a missing file");
-	return 0;
+	return weir__want_no_open(fs, path, WEIR_ENOTFOUND, "open of a missing file", err);
 }
 
 struct name_list {

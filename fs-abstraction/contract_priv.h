@@ -40,6 +40,12 @@ static inline struct named weir__named(const char *dir, const char *name)
 int weir__want_code(int got, int want, const char *what, struct weir_error *err) WEIR_CHECK;
 #define WANT_CODE(call, code, what) TRY(weir__want_code((call), (code), (what), err))
 
+/* A create, open, map or lock that must fail with this code; what it opened all the same is closed. */
+int weir__want_no_create(struct weir_fs *fs, const char *path, enum weir_fs_write_mode mode, int code, const char *what, struct weir_error *err) WEIR_CHECK;
+int weir__want_no_open(struct weir_fs *fs, const char *path, int code, const char *what, struct weir_error *err) WEIR_CHECK;
+int weir__want_no_map(struct weir_fs *fs, const char *path, int code, const char *what, struct weir_error *err) WEIR_CHECK;
+int weir__want_no_lock(struct weir_fs *fs, const char *path, int code, const char *what, struct weir_error *err) WEIR_CHECK;
+
 int weir__put_file(struct weir_fs *fs, const char *path, enum weir_fs_write_mode mode, const void *p, size_t len, struct weir_error *err) WEIR_CHECK;
 int weir__put_text(struct weir_fs *fs, const char *path, const char *text, struct weir_error *err) WEIR_CHECK; /* NO_OVERWRITE */
 /* The file has exactly this content, by open and read_at. */

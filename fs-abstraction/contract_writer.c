@@ -222,13 +222,16 @@ static int check_short(struct weir_fs *fs, const char *dir, struct weir_error *e
 static int existing_steps(struct run *r, const char *dir, struct weir_error *err)
 {
 	struct weir_fs_writer *second = NULL;
+	int rc;
 
 	TRY(put(r, "mine", err));
 	TRY(prepare(r, err));
 	TRY(weir__put_text(r->fs, r->target.path, "theirs!", err));
 	WANT_CODE(commit(r, err), WEIR_EEXISTS, "commit onto another file");
 	TRY(weir__want_text(r->fs, r->target.path, "theirs!", err));
-	WANT_CODE(weir_fs_writer_open(r->fs, r->target.path, &second, err), WEIR_EEXISTS, "a writer for a result that is there");
+	rc = weir_fs_writer_open(r->fs, r->target.path, &second, err);
+	weir_fs_writer_abort(second);
+	WANT_CODE(rc, WEIR_EEXISTS, "a writer for a result that is there");
 	TRY(weir_fs_remove(r->fs, r->target.path, false, err));
 	TRY(commit(r, err));
 	TRY(weir__want_text(r->fs, r->target.path, "mine", err));
