@@ -275,6 +275,7 @@ WEIR_TEST(fixtures_convert_to_every_version_or_say_why_not)
 				ck_assert_msg(known && strstr(err.msg, "operator ") && strstr(err.msg, "cannot be written for Flink "), "%s to V%d: %s", paths[i], version, err.msg);
 				ck_assert_int_lt(version, 4); /* upwards everything goes */
 				refused++;
+				weir_buf_fini(&out);
 				continue;
 			}
 			ck_ok(weir_ckpt_decode(weir_buf_slice(&out), paths[i], &mem, &r, &err));
@@ -306,6 +307,7 @@ WEIR_TEST(to_v2_rewrites_tags_and_makes_references_absolute)
 	ck_assert_ptr_nonnull(strstr(err.msg, "Flink 1.3 to 1.10 (metadata version 2)"));
 	c->fs = weir_fs_local;
 	c->dir = dir;
+	weir_buf_fini(&out);
 	two = convert(c, 2, &out, &mem);
 	ck_assert_int_eq(two->operators[0].subtasks[0].managed_keyed.kind, WEIR_KEYED_GROUPS_OLD);
 	ck_assert(test_is(two->operators[0].subtasks[0].managed_keyed.stream.name, "file:/data/savepoint-1/kg"));
@@ -342,6 +344,7 @@ WEIR_TEST(vector_a_downwards)
 	weir_error_clear(&err);
 	ck_assert_int_eq(weir_ckpt_encode(c, 2, &out, &err), WEIR_EUNSUPPORTED);
 	ck_assert_ptr_nonnull(strstr(err.msg, "operator coordinator"));
+	weir_buf_fini(&out);
 	memset(&c->operators[1].subtasks[0].managed_operator, 0, sizeof(struct weir_operator_handle));
 	memset(&c->operators[1].subtasks[1].managed_operator, 0, sizeof(struct weir_operator_handle));
 	r = convert(c, 3, &three, &mem);
@@ -349,6 +352,7 @@ WEIR_TEST(vector_a_downwards)
 	ck_assert_int_eq(k->kind, WEIR_KEYED_CHANGELOG_OLD);
 	ck_assert_int_eq(k->increments[1].kind, WEIR_KEYED_CHANGES_FILES_OLD);
 	ck_assert_int_eq(k->materialization_id, 3);
+	weir_buf_fini(&out);
 	r = convert(r, 6, &out, &mem); /* and up again */
 	k = &r->operators[1].subtasks[2].managed_keyed;
 	ck_assert_int_eq(k->kind, WEIR_KEYED_CHANGELOG);
