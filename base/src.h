@@ -42,7 +42,8 @@ static inline const uint8_t *weir_src_take(struct weir_src *s, size_t n)
 		weir_src_fail(s, WEIR_ETRUNCATED, "the data ends inside a value");
 		return NULL;
 	}
-	s->p = p + n;
+	if (n) /* an empty source has no address to count from */
+		s->p = p + n;
 	return p;
 }
 static inline uint8_t weir_src_u8(struct weir_src *s) { const uint8_t *p = weir_src_take(s, 1); return p ? *p : 0; }

@@ -215,13 +215,14 @@ static bool take_mutf8(const uint8_t **p, const uint8_t *end, uint32_t *unit)
 
 char *weir__mutf8_text(struct weir_src *src, struct weir_slice m, struct weir_arena *mem)
 {
-	const uint8_t *p = m.ptr, *end = p + m.len;
+	const uint8_t *p = m.ptr, *end;
 	struct weir_buf b = { 0 };
 	uint32_t high = 0, unit;
 	char *text;
 
 	if (src->code)
 		return NULL;
+	end = p + m.len;
 	if (ascii_run(p, m.len) == m.len && (m.len == 0 || !memchr(p, 0, m.len))) {
 		text = weir_arena_text(mem, (const char *)p, m.len);
 	} else {

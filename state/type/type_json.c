@@ -31,7 +31,7 @@ static void put_string(struct weir_src *src, struct weir_buf *out)
 
 	if (weir__string_length(src, &n)) {
 		s = weir__string_units(src, n, &scratch);
-		weir_json_str(out, (const char *)s.ptr, s.len);
+		weir_json_str(out, s.ptr ? (const char *)s.ptr : "", s.len);
 	} else {
 		weir_buf_text(out, "null");
 	}
