@@ -203,7 +203,7 @@ static void blame_value(struct weir_row_fault *fault, const struct weir_row_pars
 	const struct weir_csv_span *s = &ps->spans[col->column];
 	enum weir_kind kind = ps->fields[col->field].kind;
 
-	weir__row_blame(fault, col->column + 1, ps->fields[col->field].name, s->p, s->len, "expected %s", weir__kind_expected(kind));
+	weir__row_blame(fault, col->column + 1, ps->fields[col->field].name, s->p, s->len, "expected %s", weir__value_expected(kind));
 }
 
 /* Store the row's fields. OK, or the column that failed in *out_bad. */

@@ -444,7 +444,7 @@ static void blame(struct weir_row_fault *fault, const struct weir_row_parser *ps
 	uint32_t column = (uint32_t)(from - fault->row) + 1;
 
 	if (o->bad)
-		weir__row_blame(fault, column, name, from, (size_t)(r->p - from), "expected %s%s", weir__kind_expected(ps->fields[o->field].kind),
+		weir__row_blame(fault, column, name, from, (size_t)(r->p - from), "expected %s%s", weir__value_expected(ps->fields[o->field].kind),
 				ps->fields[o->field].kind == WEIR_TIMESTAMP ? ", or milliseconds since 1970" : "");
 	else if (r->what)
 		weir__row_blame(fault, column, name, from, (size_t)(r->end - from), "%s", r->what);
@@ -455,7 +455,7 @@ static void blame(struct weir_row_fault *fault, const struct weir_row_parser *ps
 /* One line that is not blank. */
 static bool read_row(struct reader *r, struct weir_row_parser *ps, struct weir_batch *b, struct object *o)
 {
-	bool bare = ps->type->nfields == 0 || weir__kind_scalar(ps->type->kind);
+	bool bare = ps->type->nfields == 0 || weir__value_scalar(ps->type->kind);
 
 	if (++ps->stamp == 0) { /* the stamps of 2^32 rows ago must not look like new ones */
 		for (uint32_t f = 0; f < ps->nfields; f++)

@@ -96,9 +96,9 @@ static int check_type(enum weir_rows_format format, const struct weir_type *t, s
 	static const char *const formats[] = { "text", "CSV", "JSON" };
 
 	if (!record(t)) {
-		if (!weir__kind_scalar(t->kind) || (format == WEIR_FORMAT_TEXT && t->kind != WEIR_STRING))
+		if (!weir__value_scalar(t->kind) || (format == WEIR_FORMAT_TEXT && t->kind != WEIR_STRING))
 			return weir_error_set(err, WEIR_EINVALID, "a row of %s cannot be read as %s; use a record of simple fields", formats[format],
-					      weir__kind_name(t->kind));
+					      weir__value_kind(t->kind));
 		return 0;
 	}
 	if (format == WEIR_FORMAT_TEXT && (t->nfields != 1 || t->fields[0].type->kind != WEIR_STRING))
@@ -108,9 +108,9 @@ static int check_type(enum weir_rows_format format, const struct weir_type *t, s
 
 		if (!f->name)
 			return weir_error_set(err, WEIR_EINVALID, "field %u of the record has no name, so no column of %s can be its own", i + 1, formats[format]);
-		if (!weir__kind_scalar(f->type->kind))
+		if (!weir__value_scalar(f->type->kind))
 			return weir_error_set(err, WEIR_EINVALID, "field %s is a %s, which %s rows cannot be read into; they hold simple values only", f->name,
-					      weir__kind_name(f->type->kind), formats[format]);
+					      weir__value_kind(f->type->kind), formats[format]);
 	}
 	if (t->nfields == 0)
 		return weir_error_set(err, WEIR_EINVALID, "the record has no fields");
@@ -202,7 +202,7 @@ static enum weir_rows_stop text_run(struct weir_row_parser *ps, struct weir_row_
 			return WEIR_ROWS_NOMEM;
 		if (s == WEIR_STORE_BAD) {
 			weir__row_fault(fault, c->p, end, c->lines);
-			weir__row_blame(fault, 0, NULL, c->p, (size_t)(end - c->p), "expected %s", weir__kind_expected(WEIR_STRING));
+			weir__row_blame(fault, 0, NULL, c->p, (size_t)(end - c->p), "expected %s", weir__value_expected(WEIR_STRING));
 		}
 		c->p = next;
 		c->lines++;

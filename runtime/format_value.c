@@ -415,12 +415,12 @@ static const char *const names[] = {
 	[WEIR_TIMESTAMP] = "timestamp", [WEIR_LIST] = "list", [WEIR_MAP] = "map", [WEIR_TUPLE] = "tuple", [WEIR_ROW] = "row", [WEIR_POJO] = "record",
 };
 
-const char *weir__kind_name(enum weir_kind kind)
+const char *weir__value_kind(enum weir_kind kind)
 {
 	return (size_t)kind < sizeof(names) / sizeof(names[0]) && names[kind] ? names[kind] : "another type";
 }
 
-const char *weir__kind_expected(enum weir_kind kind)
+const char *weir__value_expected(enum weir_kind kind)
 {
 	switch (kind) {
 	case WEIR_BOOLEAN: return "true or false";

@@ -135,10 +135,10 @@ static inline struct weir_str weir__short_str(const char *p, uint32_t n)
 }
 
 /* What a value of this kind must look like, for messages: "a whole number from -128 to 127 (int8)". */
-const char *weir__kind_expected(enum weir_kind kind);
+const char *weir__value_expected(enum weir_kind kind);
 /* Can a row format hold it as one value? */
-static inline bool weir__kind_scalar(enum weir_kind kind) { return kind <= WEIR_TIMESTAMP; }
-const char *weir__kind_name(enum weir_kind kind); /* "int32" */
+static inline bool weir__value_scalar(enum weir_kind kind) { return kind <= WEIR_TIMESTAMP; }
+const char *weir__value_kind(enum weir_kind kind); /* "int32" */
 
 /* ---- writing; each returns the end of what it wrote ---- */
 char *weir__format_i64(char *to, int64_t v);  /* room for 20 */

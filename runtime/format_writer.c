@@ -29,12 +29,12 @@ static int check_type(enum weir_row_format format, const struct weir_type *t, bo
 {
 	if (format != WEIR_ROWS_CSV)
 		return 0;
-	if (!record && !weir__kind_scalar(t->kind))
-		return weir_error_set(err, WEIR_EINVALID, "a row of CSV cannot hold a %s; write JSON, or make the fields simple values", weir__kind_name(t->kind));
+	if (!record && !weir__value_scalar(t->kind))
+		return weir_error_set(err, WEIR_EINVALID, "a row of CSV cannot hold a %s; write JSON, or make the fields simple values", weir__value_kind(t->kind));
 	for (uint32_t i = 0; record && i < t->nfields; i++)
-		if (!weir__kind_scalar(t->fields[i].type->kind))
+		if (!weir__value_scalar(t->fields[i].type->kind))
 			return weir_error_set(err, WEIR_EINVALID, "field %s is a %s, which a column of CSV cannot hold; write JSON, or make it simple values",
-					      t->fields[i].name ? t->fields[i].name : "?", weir__kind_name(t->fields[i].type->kind));
+					      t->fields[i].name ? t->fields[i].name : "?", weir__value_kind(t->fields[i].type->kind));
 	return 0;
 }
 

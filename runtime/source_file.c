@@ -57,7 +57,7 @@ static int check_config(const struct weir_source_config *c, struct weir_error *e
 		enum weir_kind k = c->time_field < t->nfields ? t->fields[c->time_field].type->kind : t->kind;
 
 		if (k != WEIR_TIMESTAMP && k != WEIR_INT64)
-			return weir_error_set(err, WEIR_EINVALID, "the event time must be a timestamp or an int64, not a %s", weir__kind_name(k));
+			return weir_error_set(err, WEIR_EINVALID, "the event time must be a timestamp or an int64, not a %s", weir__value_kind(k));
 	}
 	if (c->opts.rows_per_second < 0)
 		return weir_error_set(err, WEIR_EINVALID, "rows_per_second is %lld; it must not be negative (0 = as fast as possible)", (long long)c->opts.rows_per_second);

@@ -86,6 +86,7 @@ static int sequence_open(struct weir_op *op, struct weir_error *err)
 {
 	struct sequence *s = (struct sequence *)op;
 	const struct weir_source_config *c = op->config;
+	const struct weir_type *t = c->opts.type;
 	struct range all = { c->from, c->to, 0, INT64_MIN }, mine;
 	uint64_t n = count_of(&all);
 	int rc = weir_type_prepare(&range_type, err);
@@ -96,6 +97,8 @@ static int sequence_open(struct weir_op *op, struct weir_error *err)
 	s->pace = (struct weir_pace){ .rows_per_second = c->opts.rows_per_second, .parallelism = op->parallelism };
 	if (rc)
 		return rc;
+	if (t->kind != WEIR_INT64 && (t->kind < WEIR_TUPLE || t->kind > WEIR_POJO || t->nfields != 1 || t->fields[0].type->kind != WEIR_INT64))
+		return weir_error_set(err, WEIR_EINVALID, "a sequence gives rows of int64, or of a record with one field of int64");
 	if (c->from <= c->to && (n == 0 || n > (uint64_t)INT64_MAX))
 		return weir_error_set(err, WEIR_EINVALID, "a sequence may have up to 2^63 - 1 numbers; %lld..%lld is longer", (long long)c->from, (long long)c->to);
 	if (weir_op_is_restored(op))
