@@ -30,6 +30,13 @@ struct weir_command {
 
 /* The one table: order is the order of `weir help`. */
 #define WEIR_COMMANDS(X) \
+	X(run)           \
+	X(info)          \
+	X(list)          \
+	X(savepoint)     \
+	X(checkpoint)    \
+	X(stop)          \
+	X(cancel)        \
 	X(state_ls)      \
 	X(state_show)    \
 	X(state_get)     \

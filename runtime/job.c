@@ -68,15 +68,54 @@ static struct weir_job_event *take_events(struct weir_job *j)
 	return e;
 }
 
+/* To a request that comes too late. */
+static void turn_away(struct weir_job_request *r)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+
+	weir_error_set(&err, WEIR_EBUSY, "the job has ended");
+	if (r->answer)
+		r->answer(r->arg, err.code, NULL, &err);
+	free(r->target);
+}
+
 void weir_job_ask(struct weir_job *j, const struct weir_job_request *r)
 {
 	struct weir_job_event *e = calloc(1, sizeof(*e));
+	bool late;
 
 	if (!e)
 		abort();
 	e->kind = WEIR_JOB_EV_ASK;
 	e->ask = *r;
-	weir__job_post(j, e);
+	pthread_mutex_lock(&j->lock);
+	late = j->over;
+	if (!late) {
+		*j->events_last = e;
+		j->events_last = &e->next;
+	}
+	pthread_mutex_unlock(&j->lock);
+	if (late) {
+		turn_away(&e->ask);
+		free(e);
+	} else if (j->actor.host_data) {
+		weir_wake(&j->actor);
+	}
+}
+
+static void drop_events(struct weir_job *j)
+{
+	for (struct weir_job_event *e = take_events(j), *next; e; e = next) {
+		next = e->next;
+		if (e->kind == WEIR_JOB_EV_TASK)
+			weir_task_ack_free(e->task.ack);
+		if (e->kind == WEIR_JOB_EV_ASK)
+			turn_away(&e->ask);
+		if (e->target)
+			weir_store_abort(j->store, e->target);
+		free(e->uri);
+		free(e);
+	}
 }
 
 /* ---- status ---- */
@@ -128,6 +167,7 @@ static void over(struct weir_job *j, enum weir_job_state s)
 	j->over = true;
 	pthread_cond_broadcast(&j->over_cond);
 	pthread_mutex_unlock(&j->lock);
+	drop_events(j);
 }
 
 void weir__job_fail(struct weir_job *j, const struct weir_error *why)
@@ -458,20 +498,7 @@ void weir_job_free(struct weir_job *j)
 	}
 	weir__job_teardown(j);
 	weir__job_drop_pending(j);
-	for (struct weir_job_event *e = take_events(j), *next; e; e = next) {
-		next = e->next;
-		if (e->kind == WEIR_JOB_EV_TASK)
-			weir_task_ack_free(e->task.ack);
-		if (e->kind == WEIR_JOB_EV_ASK && e->ask.answer) {
-			struct weir_error err = WEIR_ERROR_INIT;
-
-			weir_error_set(&err, WEIR_EBUSY, "the job has ended");
-			e->ask.answer(e->ask.arg, err.code, NULL, &err);
-		}
-		free(e->ask.target);
-		free(e->uri);
-		free(e);
-	}
+	drop_events(j);
 	if (j->has_coord)
 		weir_coordinator_fini(&j->coord);
 	weir_failover_fini(&j->failover);
