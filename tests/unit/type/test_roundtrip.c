@@ -47,7 +47,7 @@ static struct weir_type *random_type(unsigned depth)
 static struct weir_str random_text(bool utf8)
 {
 	static const char *const pieces[] = { "a", "Zürich", "€", "😀", "\xed\xa0\xbd", "-", "\x7f", "\"\\\n\t\x01", "plain ascii text of some length", "中文", "" };
-	char text[400];
+	char text[400] = "";
 	size_t n = 0;
 
 	for (uint64_t i = below(6); i > 0; i--) {
