@@ -28,6 +28,8 @@ int weir_opened_init(const struct weir_args *args, struct weir_opened *o, struct
 	if (c->moved_from && !args->json)
 		fprintf(stderr, "note: files recorded under %s are taken from %s\n", c->moved_from, c->moved_to);
 	rc = weir_view_open(c, &o->view, err);
+	if (rc)
+		weir_ckpt_close(c);
 	if (rc == 0 && op)
 		rc = weir_pick_operator(weir_view_ckpt(o->view), op, &o->op, err);
 	if (rc) {
@@ -160,7 +162,7 @@ static int get_run(const struct weir_args *args, struct weir_error *err)
 	struct weir_get_options opt = {
 		.op = o.op, .state = args->words[1], .key = args->words[2], .ns = weir_args_value(args, "ns"), .uids = o.uids, .json = args->json,
 	};
-	rc = weir_state_get(o.view, &opt, &o.sink, err);
+	rc = weir_state_get_key(o.view, &opt, &o.sink, err);
 	return weir_opened_fini(&o, rc, err);
 }
 

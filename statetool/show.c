@@ -207,7 +207,7 @@ static int get_key(struct weir_view *v, struct getting *g, bool as_json, struct 
 	return rc;
 }
 
-int weir_state_get(struct weir_view *v, const struct weir_get_options *o, struct weir_sink *sink, struct weir_error *err)
+int weir_state_get_key(struct weir_view *v, const struct weir_get_options *o, struct weir_sink *sink, struct weir_error *err)
 {
 	struct getting g = { .o = o, .sink = sink };
 	struct weir_buf ns = { 0 };

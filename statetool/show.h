@@ -27,6 +27,6 @@ struct weir_get_options {
 	bool json;
 };
 /* The entries of one key. Text: [namespace,] [user key,] value. WEIR_ENOTFOUND when there is none. */
-int weir_state_get(struct weir_view *v, const struct weir_get_options *o, struct weir_sink *sink, struct weir_error *err) WEIR_CHECK;
+int weir_state_get_key(struct weir_view *v, const struct weir_get_options *o, struct weir_sink *sink, struct weir_error *err) WEIR_CHECK;
 
 #endif
