@@ -1,23 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Delays at airports, from flights in the order in which they really left (event time is the scheduled departure, so rows are out of order).
+ * Delays at airports. Rows come in the order in which flights really left, event time is when they should have left: so the stream is out of order.
  *
  *     weir run examples/delays.c -- --input examples/data/flights-20k.csv --output out/
  *
  * out/hours   per airport and hour: flights, mean and worst delay
  * out/late    flights that came after their hour was closed
- * out/alerts  airports where ten flights were late within an hour
+ * out/alerts  airports where five flights were late within six hours
  */
 #include <stdio.h>
 
 #include "flight.h"
 
+#define FLIGHT(F) F(timestamp, time) F(string, origin) F(string, destination) F(int32, delay) F(int32, distance)
 #define STATS(F) F(int64, flights) F(int64, delay_sum) F(int32, delay_max)
 #define HOUR(F) F(string, origin) F(timestamp, start) F(int64, flights) F(double, delay_mean) F(int32, delay_max)
 #define ALERT(F) F(string, origin) F(timestamp, until) F(int64, late) F(int64, minutes) F(string, worst_to) F(int32, worst)
+WEIR_RECORD(flight, FLIGHT)
 WEIR_RECORD(stats, STATS)
 WEIR_RECORD(hour, HOUR)
 WEIR_RECORD(alert, ALERT)
+
+static int schedule(struct weir_ctx *ctx, const void *in, void *out)
+{
+	const struct departure *d = in;
+	struct flight *f = out;
+
+	(void)ctx;
+	f->time = d->date - WEIR_MINUTES(d->delay); /* when it should have left */
+	f->origin = d->origin;
+	f->destination = d->destination;
+	f->delay = d->delay;
+	f->distance = d->distance;
+	return 0;
+}
 
 /* ---- an hour of an airport ---- */
 
@@ -63,10 +79,11 @@ static const struct weir_aggregate hourly = {
 	.acc = &stats_type, .out = &hour_type, .add = stats_add, .merge = stats_merge, .result = stats_result,
 };
 
-/* ---- an airport is reported when ten flights were late within an hour ---- */
+/* ---- an airport is reported when five flights were late within six hours ---- */
 
 #define LATE_MINUTES 15
-#define LATE_FLIGHTS 10
+#define LATE_FLIGHTS 5
+#define LATE_WITHIN WEIR_HOURS(6)
 
 struct late_alert { /* one per subtask, made by the engine from .size */
 	struct weir_value_state *tally;
@@ -97,7 +114,7 @@ static int late_element(struct weir_ctx *ctx, void *self, const void *in, struct
 	s->delay_sum += f->delay;
 	s->delay_max = f->delay > s->delay_max ? f->delay : s->delay_max;
 	if (s->flights++ == 0)
-		weir_event_timer(ctx, f->date + WEIR_HOURS(1));
+		weir_event_timer(ctx, f->time + LATE_WITHIN);
 	weir_list_add(a->delays, &f->delay);
 	*(int64_t *)weir_map_edit(a->by_destination, &f->destination) += 1;
 	return 0;
@@ -147,8 +164,9 @@ int weir_main(struct weir_env *env, int argc, char **argv)
 {
 	const char *out = weir_arg(env, "output");
 	char hours_dir[512], late_dir[512], alerts_dir[512];
-	struct weir_stream *flights, *hours, *alerts;
+	struct weir_stream *rows, *flights, *hours, *alerts;
 	struct weir_keyed *origins;
+	struct weir_watermark_strategy in_order = weir_bounded_out_of_orderness(WEIR_MINUTES(10));
 
 	(void)argc, (void)argv;
 	snprintf(hours_dir, sizeof(hours_dir), "%s/hours", out);
@@ -156,9 +174,11 @@ int weir_main(struct weir_env *env, int argc, char **argv)
 	snprintf(alerts_dir, sizeof(alerts_dir), "%s/alerts", out);
 
 	weir_job_name(env, "delays");
-	flights = weir_csv_source(env, "flights", weir_arg(env, "input"), &flight_type,
-				  .rows_per_second = weir_arg_int(env, "rows-per-second", 0), .on_error = weir_arg_or(env, "on-error", "fail"));
-	flights = weir_assign_timestamps(flights, "date", weir_bounded_out_of_orderness(WEIR_MINUTES(10)));
+	rows = weir_csv_source(env, "departures", weir_arg(env, "input"), &departure_type,
+			       .rows_per_second = weir_arg_int(env, "rows-per-second", 0), .on_error = weir_arg_or(env, "on-error", "fail"));
+	flights = weir_map(rows, "flights", schedule, &flight_type);
+	in_order.every_rows = (uint32_t)weir_arg_int(env, "watermark-rows", 20); /* few flights an hour: say early that an hour is over */
+	flights = weir_assign_timestamps(flights, "time", in_order);
 	origins = weir_key_by(flights, "origin");
 	hours = weir_window(origins, "hourly-delays", weir_tumbling(WEIR_HOURS(1)), &hourly, .late = "late-flights");
 	alerts = weir_process(origins, "late-alert", &late_alert);

@@ -5,7 +5,7 @@
 
 static int late_only(struct weir_ctx *ctx, const struct weir_batch *in, struct weir_select *out)
 {
-	const int32_t *delay = weir_column(in, flight, delay);
+	const int32_t *delay = weir_column(in, departure, delay);
 
 	(void)ctx;
 	for (uint32_t i = 0; i < in->rows; i++)
@@ -15,7 +15,7 @@ static int late_only(struct weir_ctx *ctx, const struct weir_batch *in, struct w
 
 int weir_main(struct weir_env *env, int argc, char **argv)
 {
-	struct weir_stream *flights = weir_csv_source(env, "flights", weir_arg(env, "input"), &flight_type);
+	struct weir_stream *flights = weir_csv_source(env, "flights", weir_arg(env, "input"), &departure_type);
 
 	(void)argc, (void)argv;
 	weir_csv_sink(weir_batch_filter(flights, "late-only", late_only), "late", weir_arg(env, "output"));
