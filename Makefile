@@ -7,7 +7,7 @@ OPT     ?= -O2
 PREFIX  ?= /usr/local
 DESTDIR ?=
 
-WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings -Wvla -Wno-format-truncation
+WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings -Wvla $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iinclude -I.
 CFLAGS  += -std=gnu11 $(OPT) -g -fno-omit-frame-pointer -fPIC $(WARN) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined)
 LDFLAGS += -rdynamic $(if $(SAN),-fsanitize=$(SAN))

@@ -189,10 +189,13 @@ static void blame_scan(struct weir_row_fault *fault, const struct weir_row_parse
 /* A row that could not be cut: it is given up until the next line end. */
 static enum weir_rows_stop bad_scan(struct weir_row_parser *ps, struct weir_row_cursor *c, const struct row *r, enum scan s, struct weir_row_fault *fault)
 {
-	const char *nl = memchr(c->p, '\n', (size_t)(c->end - c->p)), *next = nl ? nl + 1 : c->end;
+	const char *nl = memchr(c->p, '\n', (size_t)(c->end - c->p)), *next = nl ? nl + 1 : c->end, *row_end;
 
+	if (!nl && !c->last)
+		return WEIR_ROWS_MORE;
 	weir__row_fault(fault, c->p, next, c->lines);
-	blame_scan(fault, ps, r, s, r->fault < next ? next : c->end);
+	row_end = fault->row + fault->row_len;
+	blame_scan(fault, ps, r, s, r->fault < row_end ? row_end : c->end);
 	c->p = next;
 	c->lines++;
 	return WEIR_ROWS_BAD;

@@ -421,8 +421,8 @@ static void notify_complete(struct weir_job *j, int64_t id)
 	struct job_work *w;
 
 	weir__job_mail_all(j, WEIR_MAIL_COMMITTED, id);
-	if (p && p->ask == 0)
-		drop(j, p);
+	if (p)
+		p->completed = true;
 	w = j->store ? calloc(1, sizeof(*w)) : NULL;
 	if (w)
 		submit(j, w, retire_work);
@@ -442,8 +442,6 @@ static void notify_aborted(struct weir_job *j, int64_t id, enum weir_ckpt_failur
 		weir__job_say(j, "checkpoint %lld failed: %s%s%s", (long long)id, weir_ckpt_failure_text(why), p->err.code ? " " : "", p->err.msg);
 	}
 	weir__job_mail_all(j, WEIR_MAIL_ABORTED, id);
-	if (p && p->ask == 0)
-		drop(j, p);
 }
 
 static void answer_request(struct weir_job *j, const struct weir_coordinator_action *act)
@@ -463,7 +461,9 @@ static void answer_request(struct weir_job *j, const struct weir_coordinator_act
 	}
 	if (p && p->ask == act->request) {
 		p->ask = 0;
-		if (act->reason != WEIR_CKPT_OK)
+		if (act->reason == WEIR_CKPT_OK)
+			p->completed = true;
+		else
 			p->aborted = true;
 	}
 }
@@ -472,7 +472,7 @@ static void sweep(struct weir_job *j)
 {
 	for (struct weir_pending *p = j->pending, *next; p; p = next) {
 		next = p->next;
-		if (p->ask == 0 && (p->aborted || p->uri)) /* answered, or completed and told */
+		if (p->ask == 0 && (p->aborted || p->completed)) /* told, and answered where somebody asked */
 			drop(j, p);
 	}
 }

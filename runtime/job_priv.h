@@ -28,7 +28,7 @@ struct weir_pending { /* a checkpoint under way */
 	uint64_t ask;                      /* whose request, 0 = nobody's */
 	struct weir_task_ack **acks;       /* by task */
 	int64_t started_ms;
-	bool aborted;
+	bool aborted, completed;
 	char *uri;                         /* once written */
 	struct weir_error err;             /* the first thing that went wrong */
 	struct weir_pending *next;

@@ -105,7 +105,7 @@ static uint64_t keyed_bytes(const struct weir_keyed_handle *k)
 	return n;
 }
 
-static uint64_t stored_bytes(const struct weir_operator_state *op)
+uint64_t weir_operator_bytes(const struct weir_operator_state *op)
 {
 	uint64_t n = handle_bytes(&op->coordinator);
 
@@ -162,7 +162,7 @@ static void operator_json(struct weir_view *v, const struct weir_operator_state 
 		weir_json_text(b, weir_slice_text(op->name, text, sizeof(text)));
 	}
 	weir_buf_printf(b, ",\"parallelism\":%u,\"maxParallelism\":%u,\"subtasks\":%u,\"fullyFinished\":%s,\"bytes\":%llu", op->parallelism, op->max_parallelism,
-			op->nsubtasks, op->fully_finished ? "true" : "false", (unsigned long long)stored_bytes(op));
+			op->nsubtasks, op->fully_finished ? "true" : "false", (unsigned long long)weir_operator_bytes(op));
 	if (weir_operator_layout(op)[0])
 		weir_buf_printf(b, ",\"keyedLayout\":\"%s\"", weir_operator_layout(op));
 	if (weir_operator_unreadable(op))
@@ -234,7 +234,7 @@ static void operator_text(struct weir_view *v, const struct weir_operator_state 
 	weir_buf_printf(b, "\n%s%s%s", o->bold ? "\033[1m" : "", weir_operator_label(op, &o->uids, label, sizeof(label)), o->bold ? "\033[0m" : "");
 	if (weir_operator_uid(op, &o->uids, label, sizeof(label)))
 		weir_buf_printf(b, "  %s%s%s", op->name.len ? weir_slice_text(op->name, name, sizeof(name)) : "", op->name.len ? "  " : "", hex);
-	weir_buf_printf(b, "\n  parallelism %u, max %u, %s", op->parallelism, op->max_parallelism, weir_bytes_text(stored_bytes(op), size));
+	weir_buf_printf(b, "\n  parallelism %u, max %u, %s", op->parallelism, op->max_parallelism, weir_bytes_text(weir_operator_bytes(op), size));
 	if (weir_operator_layout(op)[0])
 		weir_buf_printf(b, ", keyed state %s", weir_operator_layout(op));
 	if (op->fully_finished)

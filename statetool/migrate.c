@@ -340,8 +340,11 @@ static int choose(struct migration *m, struct weir_error *err)
 	char label[512];
 	int rc = weir_ckpt_open(o->in, &c, err);
 
-	if (rc == 0)
-		rc = weir_view_open(c, &v, err);
+	if (rc)
+		return rc;
+	rc = weir_view_open(c, &v, err);
+	if (rc)
+		weir_ckpt_close(c);
 	if (rc == 0 && o->op)
 		rc = weir_pick_operator(c, o->op, &op, err);
 	if (rc == 0)

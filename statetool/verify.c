@@ -20,7 +20,7 @@ struct verifying {
 	const struct weir_operator_state *last_unread;
 };
 
-static void problem_json(const struct weir_problem *p, struct weir_buf *b)
+void weir_problem_json(const struct weir_problem *p, struct weir_buf *b)
 {
 	bool first = true;
 
@@ -62,7 +62,7 @@ static void problem(void *arg, const struct weir_problem *p)
 		x->problems++;
 	}
 	if (x->json) {
-		problem_json(p, b);
+		weir_problem_json(p, b);
 	} else {
 		if (p->path && p->path[0])
 			weir_buf_printf(b, "%s: ", p->path);
@@ -175,6 +175,8 @@ int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct
 	if (rc == 0) {
 		dir = strdup(c->dir ? c->dir : uri);
 		rc = weir_view_open(c, &v, &e);
+		if (rc)
+			weir_ckpt_close(c);
 	} else {
 		dir = strdup(uri);
 	}

@@ -14,6 +14,9 @@ struct weir_verify_result {
  * path that leads nowhere is an error. Fills result; free(result->complete). */
 int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct weir_verify_result *result, struct weir_error *err) WEIR_CHECK;
 
+/* A finding as one line of JSON. */
+void weir_problem_json(const struct weir_problem *p, struct weir_buf *out);
+
 /* The newest chk-N beside this checkpoint directory, other than it, whose metadata decodes and whose files are all there. malloc'ed path, or NULL. */
 char *weir_complete_beside(const char *dir);
 

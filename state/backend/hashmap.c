@@ -133,6 +133,8 @@ struct weir_state *weir__state_new(struct weir_backend *b, const char *name, enu
 		place = s->name && s->tables ? weir_vec_push(&b->states) : NULL;
 		if (place) {
 			memset(s->tables, 0, b->config.ngroups * sizeof(*s->tables));
+			for (uint32_t g = 0; g < b->config.ngroups; g++)
+				s->tables[g].stagger = (g + (uint32_t)b->config.first_group) * 11;
 			lay_out_state(s);
 			*place = s;
 			return s;

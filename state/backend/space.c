@@ -2,8 +2,8 @@
 /*
  * Memory of one key group ("shard"), and the copy-on-write that makes snapshots cheap to begin.
  *
- * Regions hold everything a snapshot must see: tables and cells. Cells up to 128 KiB come from size classes (four per
- * doubling) cut from regions that double; larger ones get a region of their own, mapped, with huge pages from 2 MiB on.
+ * Regions hold everything a snapshot must see: tables and cells. Cells up to 16 KiB come from size classes (four per
+ * doubling) cut from regions that double; larger ones get a region of their own, mapped from 64 KiB, with huge pages from 2 MiB on.
  * Small regions come from malloc, so that an almost empty key group costs about a kilobyte.
  *
  * Copy-on-write. Each 4 KiB block has a word: captured for snapshot `epoch`, busy (being copied), or older = still to be
@@ -29,7 +29,7 @@
 
 #define FIRST_REGION ((size_t)1024)
 #define LARGEST_REGION ((size_t)64 << 20)
-#define LARGEST_CELL ((size_t)128 << 10)
+#define LARGEST_CELL ((size_t)16 << 10)
 #define MAP_FROM ((size_t)64 << 10)
 #define HUGE_PAGE ((size_t)2 << 20)
 
@@ -200,7 +200,7 @@ size_t weir__space_room(size_t n)
 
 bool weir__space_alloc_is_zero(size_t n)
 {
-	return n > LARGEST_CELL;
+	return n >= MAP_FROM;
 }
 
 static void push_free(struct weir__space *s, void *p, uint32_t c)

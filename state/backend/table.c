@@ -4,8 +4,9 @@
  * lie in the order of their tags (up to the shifts of probing), and a bigger table is filled from front to back: rehashing streams through both
  * tables and never looks at a key.
  *
- * Growth: x4 while the table is under 64 KiB, x2 above. From 256 KiB the rehash is incremental: old and new table side by side,
- * each insertion adds a debt of slots to move, paid by weir__table_step() at the next call, never inside a batch.
+ * Growth: x4 while the table is under 1 KiB, x2 above. From 64 KiB the rehash is incremental: old and new table side by side,
+ * each insertion adds a debt of slots to move, paid by weir__table_step() at the next call, never inside a batch. Keys spread evenly over
+ * key groups, so all tables of a state would fill up at the same time: `stagger` (the key group) makes their limits differ a little.
  *
  * Invariants
  *   1. While a rehash is under way, old takes no insertions. Whole runs are moved: the first unmoved slot follows an empty one. Moved
@@ -18,8 +19,8 @@
 #include "state/backend/table.h"
 
 #define FIRST_CAPACITY 4u
-#define QUADRUPLE_BELOW ((size_t)64 << 10)
-#define INCREMENTAL_FROM ((size_t)256 << 10)
+#define QUADRUPLE_BELOW ((size_t)1 << 10)
+#define INCREMENTAL_FROM ((size_t)64 << 10)
 #define DEBT_PER_INSERT 16u
 
 static uint32_t up(uint32_t n, uint32_t align)
@@ -61,9 +62,10 @@ static inline uint32_t capacity(const struct weir__slots *h)
 	return h->slots ? h->mask + 1 : 0;
 }
 
-static uint32_t limit_of(uint32_t cap)
+/* 0.62 to 0.73 of the capacity. */
+static uint32_t limit_of(const struct weir__table *t, uint32_t cap)
 {
-	return cap <= 8 ? cap - 1 : (uint32_t)((uint64_t)cap * 11 / 16);
+	return cap <= 8 ? cap - 1 : (uint32_t)((uint64_t)cap * (160 + t->stagger % 29) / 256);
 }
 
 /* ---- find ---- */
@@ -181,7 +183,7 @@ static bool resize(struct weir__table *t, const struct weir__layout *l, struct w
 		return false;
 	t->old = t->cur;
 	t->cur = fresh;
-	t->limit = limit_of(cap);
+	t->limit = limit_of(t, cap);
 	if (!t->old.slots)
 		return true;
 	t->old_start = t->old_done = t->old_freed = t->debt = 0;
@@ -201,7 +203,7 @@ bool weir__table_reserve(struct weir__table *t, const struct weir__layout *l, st
 		return true;
 	if (!cap)
 		cap = FIRST_CAPACITY;
-	while (limit_of((uint32_t)cap) < need) {
+	while (limit_of(t, (uint32_t)cap) < need) {
 		cap *= cap * l->slot_size < QUADRUPLE_BELOW ? 4 : 2;
 		if (cap > (uint64_t)1 << 31)
 			return false;
@@ -301,7 +303,7 @@ void weir__table_clear(struct weir__table *t, const struct weir__layout *l, stru
 		free_slots(&t->old, l, s);
 	if (t->cur.slots)
 		free_slots(&t->cur, l, s);
-	*t = (struct weir__table){ .batch = t->batch };
+	*t = (struct weir__table){ .batch = t->batch, .stagger = t->stagger };
 }
 
 uint8_t *weir__table_next(const struct weir__table *t, const struct weir__layout *l, uint64_t *cursor)

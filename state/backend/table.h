@@ -33,6 +33,7 @@ struct weir__table {
 	uint32_t old_freed;    /* ... of which the first so many were given back */
 	uint32_t debt;         /* slots to move at the next occasion */
 	uint32_t batch;        /* last resolve that paid the debt */
+	uint32_t stagger;      /* any number; not all the same */
 } __attribute__((aligned(64)));
 
 #define WEIR__INLINE_VALUE 48u

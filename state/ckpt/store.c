@@ -12,10 +12,14 @@
  *    whose checkpoints these are. Flink ignores both.
  *
  * Only exclusive files are written; files in shared/ and taskowned/ (Flink's incremental checkpoints) are never deleted.
- * One thread (the coordinator), apart from the streams of targets.
+ *
+ * Any thread, close() apart. The mutex guards the lists of ids, never I/O. A checkpoint is in `active` from before its directory exists until
+ * after it is complete or gone, and retire() looks at the list after it has listed the directory: so it never takes one that is being
+ * written for a leftover.
  */
 #include "state/ckpt/ckpt_priv.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,6 +43,7 @@ struct weir_store {
 	uint64_t inline_threshold;
 	int32_t meta_version;
 	struct weir_fs_lock *lock;
+	pthread_mutex_t mutex; /* of what follows */
 	struct ids active;   /* begun, neither complete nor aborted */
 	struct ids complete; /* known to be */
 	int64_t highest;
@@ -68,6 +73,38 @@ static void ids_drop(struct ids *v, int64_t id)
 	for (size_t i = 0; i < v->len; i++)
 		if (v->items[i] == id)
 			v->items[i--] = v->items[--v->len];
+}
+
+static bool has(struct weir_store *s, const struct ids *v, int64_t id)
+{
+	pthread_mutex_lock(&s->mutex);
+	bool yes = ids_has(v, id);
+	pthread_mutex_unlock(&s->mutex);
+	return yes;
+}
+
+static bool add(struct weir_store *s, struct ids *v, int64_t id)
+{
+	pthread_mutex_lock(&s->mutex);
+	bool ok = ids_has(v, id) || ids_add(v, id);
+	pthread_mutex_unlock(&s->mutex);
+	return ok;
+}
+
+static void drop(struct weir_store *s, struct ids *v, int64_t id)
+{
+	pthread_mutex_lock(&s->mutex);
+	ids_drop(v, id);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+/* Remember an id that was seen, and tell the largest. */
+static int64_t note_id(struct weir_store *s, int64_t id)
+{
+	pthread_mutex_lock(&s->mutex);
+	int64_t highest = s->highest = id > s->highest ? id : s->highest;
+	pthread_mutex_unlock(&s->mutex);
+	return highest;
 }
 
 /* ---- whose directory ---- */
@@ -242,6 +279,7 @@ int weir_store_open(const struct weir_store_config *config, struct weir_rng *rng
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return no_memory(err);
+	pthread_mutex_init(&s->mutex, NULL);
 	snprintf(s->job_id, sizeof(s->job_id), "%s", config->job_id);
 	s->num_retained = config->num_retained;
 	s->inline_threshold = config->inline_threshold;
@@ -264,6 +302,7 @@ void weir_store_close(struct weir_store *s)
 		return;
 	if (s->lock)
 		weir_fs_unlock(s->lock);
+	pthread_mutex_destroy(&s->mutex);
 	weir_vec_fini(&s->active);
 	weir_vec_fini(&s->complete);
 	free(s->dir);
@@ -280,14 +319,10 @@ int weir_store_highest(struct weir_store *s, int64_t *out, struct weir_error *er
 
 	if (code)
 		return code;
-	for (size_t i = 0; i < d.len; i++) {
-		int64_t id = weir__ckpt_id_of_name(d.items[i].name);
-
-		if (id > s->highest)
-			s->highest = id;
-	}
+	for (size_t i = 0; i < d.len; i++)
+		note_id(s, weir__ckpt_id_of_name(d.items[i].name));
 	weir__dir_fini(&d);
-	*out = s->highest;
+	*out = note_id(s, 0);
 	return 0;
 }
 
@@ -326,25 +361,32 @@ static int clear_leftover(struct weir_fs *fs, const char *dir, struct weir_error
 int weir_store_begin(struct weir_store *s, int64_t id, struct weir_store_target **out, struct weir_error *err)
 {
 	struct weir_store_target *t;
-	int code = 0;
+	bool fresh;
+	int code;
 
-	if (id < 0 || ids_has(&s->active, id))
-		return weir_error_set(err, WEIR_EINVALID, "checkpoint id %lld is %s", (long long)id, id < 0 ? "negative" : "being written already");
+	if (id < 0)
+		return weir_error_set(err, WEIR_EINVALID, "checkpoint id %lld is negative", (long long)id);
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return no_memory(err);
 	*t = (struct weir_store_target){ .fs = s->fs, .dir = chk_path(s, id), .id = id, .inline_threshold = s->inline_threshold, .meta_version = s->meta_version };
-	code = t->dir ? clear_leftover(s->fs, t->dir, err) : no_memory(err);
-	if (!code)
-		code = weir_fs_mkdirs_durable(s->fs, t->dir, err);
-	if (!code && !ids_add(&s->active, id))
-		code = no_memory(err);
+	pthread_mutex_lock(&s->mutex);
+	fresh = !ids_has(&s->active, id);
+	code = !fresh ? weir_error_set(err, WEIR_EINVALID, "checkpoint id %lld is being written already", (long long)id) :
+	       t->dir && ids_add(&s->active, id) ? 0 : no_memory(err);
+	pthread_mutex_unlock(&s->mutex);
+	if (!code) {
+		code = clear_leftover(s->fs, t->dir, err);
+		if (!code)
+			code = weir_fs_mkdirs_durable(s->fs, t->dir, err);
+		if (code)
+			drop(s, &s->active, id);
+	}
 	if (code) {
 		target_free(t);
 		return code;
 	}
-	if (id > s->highest)
-		s->highest = id;
+	note_id(s, id);
 	*out = t;
 	return 0;
 }
@@ -425,7 +467,7 @@ int weir_store_complete(struct weir_store *s, struct weir_store_target *t, const
 	char *uri = weir_fs_uri(t->fs, t->dir);
 	int code = uri ? 0 : no_memory(err);
 
-	if (!code && s && !t->savepoint && !ids_add(&s->complete, t->id))
+	if (!code && s && !t->savepoint && !add(s, &s->complete, t->id)) /* counts once it is no longer active */
 		code = no_memory(err);
 	if (!code)
 		code = publish(t, c, err);
@@ -435,7 +477,7 @@ int weir_store_complete(struct weir_store *s, struct weir_store_target *t, const
 		return code;
 	}
 	if (s && !t->savepoint)
-		ids_drop(&s->active, t->id);
+		drop(s, &s->active, t->id);
 	if (out_uri)
 		*out_uri = uri;
 	else
@@ -462,11 +504,11 @@ void weir_store_abort(struct weir_store *s, struct weir_store_target *t)
 {
 	if (!t)
 		return;
-	if (s && !t->savepoint) {
-		ids_drop(&s->active, t->id);
-		ids_drop(&s->complete, t->id);
-	}
 	if (remove_checkpoint(t->fs, t->dir, NULL)) { /* a leftover, then: the next begin or retire tries again */
+	}
+	if (s && !t->savepoint) {
+		drop(s, &s->complete, t->id);
+		drop(s, &s->active, t->id);
 	}
 	target_free(t);
 }
@@ -483,9 +525,9 @@ static int newest_first(const void *a, const void *b)
 /* Known to be complete, or checked now. */
 static bool is_complete(struct weir_store *s, const char *dir, int64_t id)
 {
-	if (ids_has(&s->complete, id))
+	if (has(s, &s->complete, id))
 		return true;
-	return weir__ckpt_check_dir(s->fs, dir, NULL) == 0 && ids_add(&s->complete, id);
+	return weir__ckpt_check_dir(s->fs, dir, NULL) == 0 && add(s, &s->complete, id);
 }
 
 static int retire_one(struct weir_store *s, int64_t id, uint32_t *kept, struct weir_error *err)
@@ -502,7 +544,7 @@ static int retire_one(struct weir_store *s, int64_t id, uint32_t *kept, struct w
 		code = weir_fs_remove(s->fs, dir, true, err);
 	} else if (*kept >= s->num_retained) {
 		code = remove_checkpoint(s->fs, dir, err);
-		ids_drop(&s->complete, id);
+		drop(s, &s->complete, id);
 	} else if (is_complete(s, dir, id)) {
 		++*kept;
 	}
@@ -537,10 +579,9 @@ int weir_store_retire(struct weir_store *s, struct weir_error *err)
 	for (size_t i = 0; i < d.len && !code; i++) {
 		int64_t id = weir__ckpt_id_of_name(d.items[i].name);
 
-		if (!d.items[i].directory || id < 0 || ids_has(&s->active, id))
+		if (!d.items[i].directory || id < 0 || has(s, &s->active, id))
 			continue;
-		if (id > s->highest)
-			s->highest = id;
+		note_id(s, id);
 		if (!ids_add(&found, id))
 			code = no_memory(err);
 	}

@@ -4,7 +4,8 @@
  * It writes what weir/ckpt.h describes, in the durable order: state files and their directory synced, then _metadata published, then (and
  * only then) what is superseded deleted. docs/contracts/filesystem.md, the commit protocol.
  *
- * Threads: files of one checkpoint may be written by many threads; the other calls are the coordinator's.
+ * Threads: a store may be used by many threads, close() apart. A target and a stream are one thread's at a time; streams of one target
+ * may be written by many threads at once.
  */
 #ifndef WEIR_STATE_CKPT_STORE_H
 #define WEIR_STATE_CKPT_STORE_H

@@ -81,7 +81,7 @@ struct weir_keyed_walk {
 int weir_keyed_read_group_stored(enum weir_keyed_format format, struct weir_slice stream, const char *path, const struct weir_keyed_meta *meta,
 				 int32_t key_group, int64_t offset, int64_t end, uint32_t max_parallelism, const struct weir_keyed_walk *walk,
 				 struct weir_error *err) WEIR_CHECK;
-/* The key group a serialized key belongs to. False when the Java hash of its type is the user's, or the key does not decode. */
+/* The key group a serialized key belongs to; scratch is reset. False when the Java hash of its type is the user's, or the key does not decode. */
 bool weir_keyed_group_of(const struct weir_type *key, struct weir_slice bytes, uint32_t max_parallelism, struct weir_arena *scratch, uint32_t *out);
 
 /* Convert a canonical LIST value (joined by 0x2c) or gathered MAP entries to the serializer's form and back is done by the reader and by: */

@@ -2,7 +2,9 @@
 /* The checkpoint store: what it writes, what it refuses, and what is left after every crash and every full disk. */
 #include "ckpt_test.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -374,6 +376,67 @@ WEIR_TEST(two_processes_one_directory)
 	weir_error_clear(&err);
 	ck_ok(weir_store_open(&config, &rng, &s, &err)); /* the lock went with its holder */
 	weir_store_close(s);
+}
+
+/* ---- threads ---- */
+
+struct worker {
+	pthread_t thread;
+	struct weir_store *s;
+	_Atomic int64_t *next;
+	int failures;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	struct weir_rng rng = { (uint64_t)(uintptr_t)w };
+
+	for (int i = 0; i < 20; i++) {
+		struct weir_error err = WEIR_ERROR_INIT;
+		struct weir_store_target *t;
+		int64_t id = atomic_fetch_add(w->next, 1);
+
+		if (i % 5 == 4) { /* one that is given up */
+			w->failures += weir_store_begin(w->s, id, &t, &err) != 0;
+			if (!err.code)
+				weir_store_abort(w->s, t);
+		} else {
+			w->failures += write_checkpoint(w->s, id, &rng, &err) != 0;
+		}
+		w->failures += weir_store_retire(w->s, &err) != 0;
+	}
+	return NULL;
+}
+
+WEIR_TEST(many_threads_one_store)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_fs *mem = weir_fs_memory_new("threads");
+	struct weir_store_config config = config_of(mem, "/ck", 2);
+	struct weir_rng rng = { 8 };
+	struct worker w[3] = { 0 };
+	_Atomic int64_t next = 1;
+	struct weir_store *s;
+	int64_t highest, best;
+
+	ck_ok(weir_store_open(&config, &rng, &s, &err));
+	for (int i = 0; i < 3; i++) {
+		w[i] = (struct worker){ .s = s, .next = &next };
+		ck_assert_int_eq(pthread_create(&w[i].thread, NULL, work, &w[i]), 0);
+	}
+	for (int i = 0; i < 3; i++) {
+		pthread_join(w[i].thread, NULL);
+		ck_assert_int_eq(w[i].failures, 0);
+	}
+	ck_ok(weir_store_highest(s, &highest, &err));
+	ck_assert_int_eq(highest, 60);
+	best = newest(mem, "/ck");
+	ck_assert_int_ge(best, 57);
+	ck_ok(weir_store_retire(s, &err));
+	ck_assert_int_eq(newest(mem, "/ck"), best);
+	weir_store_close(s);
+	weir_fs_memory_free(mem);
 }
 
 /* ---- crashes ---- */
