@@ -174,7 +174,7 @@ struct weir_row_head {
 	uint8_t kind;                 /* 0 +I, 1 -U, 2 +U, 3 -D */
 };
 
-/* Same kind, Java class, fields, names and order. */
+/* Same kind, Java class, fields and order, so the same bytes. Names too, except that a row without names equals one with. */
 bool weir_type_equal(const struct weir_type *a, const struct weir_type *b);
 /* For messages: "POJO weir.stats{flights: int64, ...}". Returns buf. */
 const char *weir_type_text(const struct weir_type *t, char *buf, size_t size);

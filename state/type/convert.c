@@ -66,16 +66,6 @@ static int convert_span(struct converter *c, struct span s, const struct weir_fi
 	return 0;
 }
 
-/* Append what Java leaves in a field nobody set, with its null flag. */
-static void put_default(struct weir_buf *out, const struct weir_type *t)
-{
-	bool number = weir__is_number(t->kind);
-
-	weir_buf_bool(out, !number);
-	for (uint32_t i = 0; number && i < t->wire_min; i++)
-		weir_buf_u8(out, 0);
-}
-
 /* Index in `from` of the field that becomes to->fields[j], or -1. */
 static int source_of(const struct weir_type *from, const struct weir_type *to, uint32_t j)
 {
@@ -109,7 +99,7 @@ static int convert_pojo_fields(struct converter *c, const struct weir_type *from
 		int j = source_of(from, to, (uint32_t)(f - to->fields));
 
 		if (j < 0) {
-			put_default(c->out, f->type);
+			weir__wire_put_default(c->out, f->type);
 		} else if (!spans[j].p) {
 			weir_buf_bool(c->out, true);
 		} else {

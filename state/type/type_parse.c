@@ -320,10 +320,12 @@ static int parse_pojo(struct parser *x, const struct weir_type *t)
 	for (uint32_t i = 0; i < t->nfields && !code; i++) {
 		const struct weir_field *f = weir__wire_field(t, i);
 		struct json_span span = spans[f - t->fields];
-		bool null = !span.p || is_null(span);
-
-		weir_buf_bool(x->out, null);
-		if (!null)
+		if (!span.p) {
+			weir__wire_put_default(x->out, f->type);
+			continue;
+		}
+		weir_buf_bool(x->out, is_null(span));
+		if (!is_null(span))
 			code = parse_span(x, f->type, span);
 	}
 out:

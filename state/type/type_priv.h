@@ -100,6 +100,8 @@ uint8_t weir__wire_pojo_flags(const struct weir_type *t, struct weir_src *src, c
 /* Instant: false = null (or failure). Seconds and nanoseconds are checked. */
 bool weir__wire_instant(struct weir_src *src, int64_t *seconds, int32_t *nanos);
 void weir__wire_put_instant(struct weir_buf *out, int64_t seconds, int32_t nanos);
+/* What Java leaves in a POJO field that nobody set, with its null flag: 0 for numbers, else null. */
+void weir__wire_put_default(struct weir_buf *out, const struct weir_type *t);
 #define WEIR__INSTANT_MIN (-31557014167219200)
 #define WEIR__INSTANT_MAX 31556889864403199
 

@@ -186,3 +186,12 @@ int weir_type_write(const struct weir_type *t, const void *v, struct weir_buf *o
 {
 	return write_value(t, v, out, err);
 }
+
+void weir__wire_put_default(struct weir_buf *out, const struct weir_type *t)
+{
+	bool number = weir__is_number(t->kind);
+
+	weir_buf_bool(out, !number);
+	for (uint32_t i = 0; number && i < t->wire_min; i++)
+		weir_buf_u8(out, 0);
+}

@@ -312,6 +312,8 @@ WEIR_TEST(json_in)
 	parses(row, "{ \"f\" : [ null , \"a\" ], \"row\" : \"-D\" }", false, "e00261");
 	parses(&inner_type, "{\"y\":\"a\",\"x\":7}", false, "02000000000700" "0261");
 	parses(&inner_type, "{\"x\":7}", false, "02000000000701");
+	parses(&inner_type, "{\"y\":null}", false, "02000000000001"); /* numbers left out are 0 */
+	parses(&inner_type, "{\"x\":null}", false, "020101");
 	parses(&inner_type, "null", false, "01");
 	parse_fails(&inner_type, "{\"x\":7,\"x\":8}", "twice");
 	parse_fails(&inner_type, "{\"z\":7}", "no field is called \"z\" in weir.inner");
