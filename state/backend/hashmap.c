@@ -53,6 +53,8 @@ int weir_backend_open_hashmap(const struct weir_backend_config *config, struct w
 			weir_backend_close(b);
 		return weir_error_set(err, WEIR_ENOMEM, "no memory for a backend of %u key groups", config->ngroups);
 	}
+	for (uint32_t g = 0; g < config->ngroups; g++)
+		b->spaces[g].pool = &b->pool;
 	*out = b;
 	return 0;
 }
@@ -74,6 +76,7 @@ void weir_backend_close(struct weir_backend *b)
 		weir__timers_free(b->timers.items[i]);
 	for (uint32_t g = 0; b->spaces && g < b->config.ngroups; g++)
 		weir__space_fini(&b->spaces[g]);
+	weir__pool_fini(&b->pool);
 	weir_vec_fini(&b->states);
 	weir_vec_fini(&b->timers);
 	weir_arena_fini(&b->mem);

@@ -62,6 +62,7 @@ struct weir_backend {
 	struct weir_backend_config config;
 	struct weir_arena mem;          /* types and names */
 	struct weir__space *spaces;     /* ngroups */
+	struct weir__pool pool;
 	WEIR_VEC(struct weir_state *) states;
 	WEIR_VEC(struct weir_timers *) timers;
 	/* current key */

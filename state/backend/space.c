@@ -3,8 +3,8 @@
  * Memory of one key group ("shard"), and the copy-on-write that makes snapshots cheap to begin.
  *
  * Regions hold everything a snapshot must see: tables and cells. Cells up to 16 KiB come from size classes (four per
- * doubling) cut from regions that double; larger ones get a region of their own, mapped from 64 KiB, with huge pages from 2 MiB on.
- * Small regions come from malloc, so that an almost empty key group costs about a kilobyte.
+ * doubling) cut from regions that double; larger ones get a region of their own.
+ * Small regions come from malloc, so that an almost empty key group costs about a kilobyte; medium ones from a pool of huge pages (pool.c).
  *
  * Copy-on-write. Each 4 KiB block has a word: captured for snapshot `epoch`, busy (being copied), or older = still to be
  * captured. Before a write the task captures the block: CAS to busy, copy into the region's shadow, publish. The
@@ -30,31 +30,47 @@
 #define FIRST_REGION ((size_t)1024)
 #define LARGEST_REGION ((size_t)64 << 20)
 #define LARGEST_CELL ((size_t)16 << 10)
-#define MAP_FROM ((size_t)64 << 10)
+#define SHADOW_MAP_FROM ((size_t)64 << 10)
 #define HUGE_PAGE ((size_t)2 << 20)
 
 /* ---- regions ---- */
 
-static void *map_pages(size_t size, bool reserve)
+/* Base memory of a region: from malloc, the pool, or its own mapping, by size. The task's. */
+static void *base_take(struct weir__space *s, size_t size)
 {
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (reserve ? 0 : MAP_NORESERVE);
-	size_t slack = reserve && size >= HUGE_PAGE ? HUGE_PAGE : 0;
-	uint8_t *p = mmap(NULL, size + slack, PROT_READ | PROT_WRITE, flags, -1, 0), *at;
+	return size < WEIR__POOL_FROM ? malloc(size) : size < WEIR__POOL_BELOW ? weir__pool_take(s->pool, size) : weir__pages_map(size);
+}
 
+static void base_give(struct weir__space *s, void *p, size_t size)
+{
+	if (size < WEIR__POOL_FROM)
+		free(p);
+	else if (size < WEIR__POOL_BELOW)
+		weir__pool_give(s->pool, p, size);
+	else
+		munmap(p, size);
+}
+
+/* Memory for the image of a region. Either thread's. Blocks arrive one by one: never clear 2 MiB for 4 KiB. */
+static void *shadow_take(size_t size)
+{
+	void *p;
+
+	if (size < SHADOW_MAP_FROM)
+		return malloc(size);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
-	if (!slack) {
-		if (!reserve)
-			(void)madvise(p, size, MADV_NOHUGEPAGE); /* blocks arrive one by one: never clear 2 MiB for 4 KiB */
-		return p;
-	}
-	at = (uint8_t *)(((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
-	if (at > p)
-		munmap(p, (size_t)(at - p));
-	if (at + size < p + size + slack)
-		munmap(at + size, (size_t)(p + slack - at));
-	(void)madvise(at, size, MADV_HUGEPAGE);
-	return at;
+	(void)madvise(p, size, MADV_NOHUGEPAGE);
+	return p;
+}
+
+static void shadow_give(void *p, size_t size)
+{
+	if (size < SHADOW_MAP_FROM)
+		free(p);
+	else
+		munmap(p, size);
 }
 
 static uint32_t sorted_place(const struct weir__space *s, const void *p)
@@ -92,20 +108,12 @@ static bool sorted_insert(struct weir__space *s, struct weir__region *r)
 	return true;
 }
 
-static void release_memory(void *p, size_t size, bool mapped)
-{
-	if (mapped)
-		munmap(p, size);
-	else
-		free(p);
-}
-
-static struct weir__region *region_new(struct weir__space *s, size_t size, bool whole)
+static struct weir__region *region_new(struct weir__space *s, size_t size)
 {
 	uint32_t nblocks;
 	struct weir__region *r;
 
-	if (size >= MAP_FROM)
+	if (size >= WEIR__POOL_FROM)
 		size = (size + WEIR__BLOCK - 1) & ~(WEIR__BLOCK - 1);
 	if (size >> WEIR__BLOCK_SHIFT >= UINT32_MAX)
 		return NULL;
@@ -115,13 +123,11 @@ static struct weir__region *region_new(struct weir__space *s, size_t size, bool 
 		return NULL;
 	r->size = size;
 	r->nblocks = nblocks;
-	r->whole = whole;
-	r->mapped = size >= MAP_FROM;
 	r->born = s->epoch;
-	r->base = r->mapped ? map_pages(size, true) : malloc(size);
+	r->base = base_take(s, size);
 	if (!r->base || !sorted_insert(s, r)) {
 		if (r->base)
-			release_memory(r->base, size, r->mapped);
+			base_give(s, r->base, size);
 		free(r);
 		return NULL;
 	}
@@ -146,7 +152,7 @@ static void region_free(struct weir__space *s, struct weir__region *r)
 	if (r->next)
 		r->next->prev = r->prev;
 	s->bytes -= r->size;
-	release_memory(r->base, r->size, r->mapped);
+	base_give(s, r->base, r->size);
 	free(r);
 }
 
@@ -165,8 +171,8 @@ void weir__space_fini(struct weir__space *s)
 
 		s->regions = r->next;
 		if (shadow)
-			release_memory(shadow, r->size, r->mapped);
-		release_memory(r->base, r->size, r->mapped);
+			shadow_give(shadow, r->size);
+		base_give(s, r->base, r->size);
 		free(r);
 	}
 	free(s->sorted);
@@ -200,7 +206,7 @@ size_t weir__space_room(size_t n)
 
 bool weir__space_alloc_is_zero(size_t n)
 {
-	return n >= MAP_FROM;
+	return n >= WEIR__POOL_BELOW;
 }
 
 static void push_free(struct weir__space *s, void *p, uint32_t c)
@@ -233,7 +239,7 @@ static bool more_room(struct weir__space *s, size_t need)
 		size *= 2;
 	while (size < need)
 		size *= 2;
-	r = region_new(s, size, false);
+	r = region_new(s, size);
 	if (!r)
 		return false;
 	retire_bump(s);
@@ -253,7 +259,7 @@ void *weir__space_alloc(struct weir__space *s, size_t n)
 
 		if (s->ndead && atomic_load_explicit(&s->active, memory_order_acquire) == 0)
 			weir__space_sweep(s);
-		r = n < SIZE_MAX / 2 ? region_new(s, n, true) : NULL;
+		r = n < SIZE_MAX / 2 ? region_new(s, n) : NULL;
 		return r ? r->base : NULL;
 	}
 	c = class_of(n);
@@ -324,12 +330,12 @@ static uint8_t *region_shadow(struct weir__region *r)
 
 	if (have)
 		return have;
-	made = r->mapped ? map_pages(r->size, false) : malloc(r->size);
+	made = shadow_take(r->size);
 	if (!made)
 		return NULL;
 	if (atomic_compare_exchange_strong(&r->shadow, &have, made))
 		return made;
-	release_memory(made, r->size, r->mapped); /* the other thread was first */
+	shadow_give(made, r->size); /* the other thread was first */
 	return have;
 }
 
@@ -451,7 +457,7 @@ void weir__image_release(struct weir__image *im)
 		uint8_t *shadow = atomic_exchange(&r->shadow, NULL);
 
 		if (shadow)
-			release_memory(shadow, r->size, r->mapped);
+			shadow_give(shadow, r->size);
 	}
 	free(im->sorted);
 	im->sorted = NULL;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "state/backend/pool.h"
+
 #define WEIR__BLOCK_SHIFT 12u
 #define WEIR__BLOCK ((size_t)1 << WEIR__BLOCK_SHIFT)
 #define WEIR__SPACE_CLASSES 52u
@@ -21,7 +23,7 @@ struct weir__region {
 	_Atomic(uint8_t *) shadow;        /* image of captured blocks, made at the first capture */
 	uint32_t born;                    /* the space's epoch when it was made; a snapshot covers what is older than itself */
 	uint32_t nblocks;
-	bool mapped, whole, dead;         /* whole: one allocation of its own; dead: freed, kept for the running snapshot */
+	bool dead;                        /* freed, kept for the running snapshot */
 	_Atomic uint32_t blocks[];        /* 2 * epoch: captured for it; 2 * epoch + 1: being copied; less: not yet */
 };
 
@@ -35,18 +37,19 @@ struct weir__space {
 	uint8_t *bump, *bump_end;
 	uint32_t ndead;
 	uint64_t bytes;                   /* of all regions */
+	struct weir__pool *pool;          /* shared by the key groups of a backend; set by its owner before use */
 	void *free[WEIR__SPACE_CLASSES];
 };
 
 void weir__space_fini(struct weir__space *s);
 
 /* ---- the task's side ---- */
-/* 16-aligned, not zeroed (memory of its own mapping is). Already touched. NULL when out of memory. */
+/* 16-aligned, not zeroed. Already touched. NULL when out of memory. */
 void *weir__space_alloc(struct weir__space *s, size_t n);
 void weir__space_free(struct weir__space *s, void *p, size_t n); /* n as allocated; NULL is allowed */
 /* What an allocation of n really holds. */
 size_t weir__space_room(size_t n);
-bool weir__space_alloc_is_zero(size_t n); /* an allocation of n comes as a fresh mapping */
+bool weir__space_alloc_is_zero(size_t n); /* an allocation of n comes as a fresh mapping, zeroed */
 /* The region p lies in, or NULL. */
 struct weir__region *weir__space_region(const struct weir__space *s, const void *p);
 void weir__space_touch_slow(struct weir__space *s, struct weir__region *r, const void *p, size_t n);

@@ -21,6 +21,7 @@
 #define FIRST_CAPACITY 4u
 #define QUADRUPLE_BELOW ((size_t)1 << 10)
 #define INCREMENTAL_FROM ((size_t)64 << 10)
+#define SPARSE_UNTIL 1024u
 #define DEBT_PER_INSERT 16u
 
 static uint32_t up(uint32_t n, uint32_t align)
@@ -62,10 +63,12 @@ static inline uint32_t capacity(const struct weir__slots *h)
 	return h->slots ? h->mask + 1 : 0;
 }
 
-/* 0.62 to 0.73 of the capacity. */
+/* 0.62 to 0.73 of the capacity; half of it while tables are small, where a short probe counts for more than memory. */
 static uint32_t limit_of(const struct weir__table *t, uint32_t cap)
 {
-	return cap <= 8 ? cap - 1 : (uint32_t)((uint64_t)cap * (160 + t->stagger % 29) / 256);
+	if (cap <= SPARSE_UNTIL)
+		return cap <= 8 ? cap - 1 : cap / 2;
+	return (uint32_t)((uint64_t)cap * (160 + t->stagger % 29) / 256);
 }
 
 /* ---- find ---- */
@@ -153,7 +156,7 @@ static void move(struct weir__table *t, const struct weir__layout *l, struct wei
 	if (done == cap) {
 		free_slots(&t->old, l, s);
 		t->old_start = t->old_done = t->old_freed = t->debt = 0;
-	} else if (done - t->old_freed >= (4u << 20) / size) {
+	} else if (weir__space_alloc_is_zero((size_t)cap * size) && done - t->old_freed >= (4u << 20) / size) { /* a mapping of its own */
 		uint32_t a = (t->old_start + t->old_freed) & t->old.mask, b = (t->old_start + done) & t->old.mask;
 
 		if (a < b) /* at the wrap it waits for the end */

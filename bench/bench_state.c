@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The hashmap backend against hand-written loops on the same data: keyed count (presized, prefetching table of 16-byte slots), growth, and
+ * a checkpoint under random updates against writing and fsyncing the same bytes. Ratios of thread CPU time, medians of ABBA pairs.
+ *     bench_state [--quick] [DIR]      DIR: where the checkpoint is written (default /tmp)
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/rng.h"
+#include "state/backend/backend.h"
+
+#define BATCH 1024u
+#define AHEAD 16u
+#define GROUPS 128u
+
+static void must(int code, const struct weir_error *err)
+{
+	char text[1200];
+
+	if (!code)
+		return;
+	fprintf(stderr, "bench_state: %s\n", weir_error_text(err, text, sizeof(text)));
+	exit(1);
+}
+
+static double seconds(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+static double median(double *v, size_t n)
+{
+	qsort(v, n, sizeof(*v), by_value);
+	return v[n / 2];
+}
+
+/* ---- the limit: one loop, one presized table ---- */
+
+struct hand { uint64_t *slots; uint64_t mask; size_t bytes; }; /* key + 1, count */
+
+static void hand_make(struct hand *h, uint64_t nkeys)
+{
+	uint64_t cap = 1024;
+
+	while (cap * 6 / 10 < nkeys)
+		cap *= 2;
+	h->bytes = cap * 16;
+	h->mask = cap - 1;
+	h->slots = mmap(NULL, h->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	madvise(h->slots, h->bytes, MADV_HUGEPAGE);
+	memset(h->slots, 0, h->bytes);
+}
+
+static void hand_count(struct hand *h, const int64_t *keys, uint32_t n)
+{
+	uint64_t hashes[BATCH];
+
+	for (uint32_t i = 0; i < n; i++)
+		hashes[i] = weir_hash_u64((uint64_t)keys[i]);
+	for (uint32_t i = 0; i < AHEAD && i < n; i++)
+		__builtin_prefetch(&h->slots[(hashes[i] & h->mask) * 2], 1);
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t want = (uint64_t)keys[i] + 1, at = hashes[i] & h->mask;
+
+		if (i + AHEAD < n)
+			__builtin_prefetch(&h->slots[(hashes[i + AHEAD] & h->mask) * 2], 1);
+		while (h->slots[at * 2] != want && h->slots[at * 2])
+			at = (at + 1) & h->mask;
+		h->slots[at * 2] = want;
+		h->slots[at * 2 + 1]++;
+	}
+}
+
+/* ---- the engine ---- */
+
+struct engine {
+	struct weir_backend *b;
+	struct weir_state *count;
+	uint64_t hashes[BATCH];
+	uint16_t groups[BATCH];
+	void *slots[BATCH];
+	uint8_t created[BATCH];
+};
+
+static void engine_open(struct engine *e)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_backend_config c = { .key = &weir_int64, .max_parallelism = GROUPS, .ngroups = GROUPS };
+	struct weir_state_desc d = { .name = "count", .kind = WEIR_STATE_VALUE, .value = &weir_int64 };
+
+	must(weir_backend_open_hashmap(&c, &e->b, &err), &err);
+	must(weir_backend_state(e->b, &d, &e->count, &err), &err);
+}
+
+/* What key_by does once per row, upstream of every keyed operator. */
+static void engine_hash(struct engine *e, const int64_t *keys, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		e->hashes[i] = weir_hash_u64((uint64_t)keys[i]);
+	for (uint32_t i = 0; i < n; i++)
+		e->groups[i] = (uint16_t)weir_key_group(weir_java_hash_i64(keys[i]), GROUPS);
+}
+
+static void engine_count(struct engine *e, const int64_t *keys, uint32_t n)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+
+	must(weir_state_resolve(e->count, n, keys, e->hashes, e->groups, NULL, 0, e->slots, e->created, &err), &err);
+	for (uint32_t i = 0; i < n; i++)
+		++*(int64_t *)e->slots[i];
+}
+
+/* ---- keyed count ---- */
+
+static double time_hand(struct hand *h, const int64_t *keys, uint64_t n)
+{
+	double t = seconds(CLOCK_THREAD_CPUTIME_ID);
+
+	for (uint64_t i = 0; i < n; i += BATCH)
+		hand_count(h, keys + i, BATCH);
+	return (seconds(CLOCK_THREAD_CPUTIME_ID) - t) / (double)n * 1e9;
+}
+
+/* *out_hash: the part that is the exchange's (hashes and key groups). */
+static double time_engine(struct engine *e, const int64_t *keys, uint64_t n, double *out_hash)
+{
+	double t, total = 0, hash = 0;
+
+	for (uint64_t i = 0; i < n; i += BATCH * 64) { /* 64 batches at a time, so that reading the clock costs nothing */
+		static uint64_t hashes[64][BATCH];
+		static uint16_t groups[64][BATCH];
+		uint64_t batches = (n - i) / BATCH < 64 ? (n - i) / BATCH : 64;
+
+		t = seconds(CLOCK_THREAD_CPUTIME_ID);
+		for (uint64_t k = 0; k < batches; k++) {
+			engine_hash(e, keys + i + k * BATCH, BATCH);
+			memcpy(hashes[k], e->hashes, sizeof(e->hashes));
+			memcpy(groups[k], e->groups, sizeof(e->groups));
+		}
+		hash += seconds(CLOCK_THREAD_CPUTIME_ID) - t;
+		t = seconds(CLOCK_THREAD_CPUTIME_ID);
+		for (uint64_t k = 0; k < batches; k++) {
+			memcpy(e->hashes, hashes[k], sizeof(e->hashes));
+			memcpy(e->groups, groups[k], sizeof(e->groups));
+			engine_count(e, keys + i + k * BATCH, BATCH);
+		}
+		total += seconds(CLOCK_THREAD_CPUTIME_ID) - t;
+	}
+	*out_hash = hash / (double)n * 1e9;
+	return total / (double)n * 1e9;
+}
+
+static void keyed_count(uint64_t nkeys, uint64_t rows, uint32_t pairs)
+{
+	int64_t *keys = malloc(rows * sizeof(*keys));
+	double ratios[64], with_hash[64], hand_ns[64], engine_ns[64], hash, sum = 0;
+	struct weir_rng rng = { 1 };
+	struct engine e;
+	struct hand h;
+
+	engine_open(&e);
+	hand_make(&h, nkeys);
+	for (uint64_t i = 0; i < rows; i++)
+		keys[i] = (int64_t)weir_rng_below(&rng, nkeys);
+	for (uint64_t i = 0; i + BATCH <= nkeys; i += BATCH) { /* every key once, in both */
+		int64_t all[BATCH];
+
+		for (uint32_t k = 0; k < BATCH; k++)
+			all[k] = (int64_t)(i + k);
+		hand_count(&h, all, BATCH);
+		engine_hash(&e, all, BATCH);
+		engine_count(&e, all, BATCH);
+	}
+	for (uint32_t p = 0; p < pairs; p++) {
+		double a, b;
+
+		if (p % 2) {
+			b = time_engine(&e, keys, rows, &hash);
+			a = time_hand(&h, keys, rows);
+		} else {
+			a = time_hand(&h, keys, rows);
+			b = time_engine(&e, keys, rows, &hash);
+		}
+		ratios[p] = b / a;
+		with_hash[p] = (b + hash) / a;
+		hand_ns[p] = a;
+		engine_ns[p] = b;
+		sum += hash;
+	}
+	printf("keyed count, %9llu keys: hand %5.1f ns/row, engine %5.1f ns/row (+ %.1f hash and key group), ratio %.2f (with hash %.2f), target 2\n",
+	       (unsigned long long)nkeys, median(hand_ns, pairs), median(engine_ns, pairs), sum / pairs, median(ratios, pairs), median(with_hash, pairs));
+	printf("  memory: %.1f bytes a key\n", (double)weir_backend_bytes(e.b) / (double)weir_state_count(e.count));
+	weir_backend_close(e.b);
+	munmap(h.slots, h.bytes);
+	free(keys);
+}
+
+/* ---- growth ---- */
+
+static void growth(uint64_t nkeys)
+{
+	double worst = 0, worst_cpu = 0, total;
+	struct engine e;
+	int64_t keys[BATCH];
+	struct weir_rng rng = { 5 };
+
+	engine_open(&e);
+	total = seconds(CLOCK_THREAD_CPUTIME_ID);
+	for (uint64_t i = 0; i < nkeys; i += BATCH) {
+		double t, cpu;
+
+		for (uint32_t k = 0; k < BATCH; k++)
+			keys[k] = (int64_t)weir_rng_below(&rng, nkeys * 4);
+		engine_hash(&e, keys, BATCH);
+		t = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
+		engine_count(&e, keys, BATCH);
+		cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu, t = seconds(CLOCK_MONOTONIC) - t;
+		worst = t > worst ? t : worst;
+		worst_cpu = cpu > worst_cpu ? cpu : worst_cpu;
+	}
+	total = seconds(CLOCK_THREAD_CPUTIME_ID) - total;
+	printf("growth to %llu keys from nothing: %.1f ns/row, longest batch of %u: %.2f ms CPU, %.2f ms wall, target 1\n",
+	       (unsigned long long)weir_state_count(e.count), total / (double)nkeys * 1e9, BATCH, worst_cpu * 1e3, worst * 1e3);
+	weir_backend_close(e.b);
+}
+
+/* ---- checkpoint ---- */
+
+struct checkpoint {
+	struct weir_snapshot *snapshot;
+	int fd;
+	double duration, cpu;
+	uint64_t size;
+	_Atomic bool done;
+};
+
+static int put_file(void *arg, const void *p, size_t n, struct weir_error *err)
+{
+	struct checkpoint *c = arg;
+
+	while (n) {
+		ssize_t w = write(c->fd, p, n);
+
+		if (w < 0)
+			return weir_error_set(err, WEIR_EIO, "write failed");
+		p = (const char *)p + w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+static void *write_checkpoint(void *arg)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct checkpoint *c = arg;
+	int64_t offsets[GROUPS];
+	double t = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
+
+	must(weir_snapshot_write(c->snapshot, WEIR_FORMAT_HEAP, put_file, c, offsets, &c->size, &err), &err);
+	fsync(c->fd);
+	c->duration = seconds(CLOCK_MONOTONIC) - t;
+	c->cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	c->done = true;
+	return NULL;
+}
+
+/* The limit: the same bytes from memory. */
+static double write_bytes(const char *path, uint64_t size)
+{
+	size_t piece = 1 << 20;
+	char *buf = malloc(piece);
+	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+	double t;
+
+	memset(buf, 7, piece);
+	t = seconds(CLOCK_MONOTONIC);
+	for (uint64_t at = 0; at < size; at += piece)
+		if (write(fd, buf, size - at < piece ? size - at : piece) < 0)
+			break;
+	fsync(fd);
+	t = seconds(CLOCK_MONOTONIC) - t;
+	close(fd);
+	free(buf);
+	return t;
+}
+
+static void one_batch(struct engine *e, struct weir_rng *rng, uint64_t nkeys)
+{
+	int64_t keys[256];
+
+	for (uint32_t k = 0; k < 256; k++)
+		keys[k] = (int64_t)weir_rng_below(rng, nkeys);
+	engine_hash(e, keys, 256);
+	engine_count(e, keys, 256);
+}
+
+static void checkpoint(uint64_t state_bytes, const char *dir)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct checkpoint c = { 0 };
+	double begin, worst_before = 0, worst = 0, worst_cpu = 0, limit, busy = 0;
+	uint64_t nkeys = 0, batches = 0;
+	struct weir_rng rng = { 9 };
+	struct engine e;
+	pthread_t thread;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/weir-bench-%d", dir, (int)getpid());
+	engine_open(&e);
+	for (; weir_backend_bytes(e.b) < state_bytes; nkeys += BATCH) {
+		int64_t keys[BATCH];
+
+		for (uint32_t k = 0; k < BATCH; k++)
+			keys[k] = (int64_t)(nkeys + k);
+		engine_hash(&e, keys, BATCH);
+		engine_count(&e, keys, BATCH);
+	}
+	for (uint32_t i = 0; i < 4000; i++) {
+		double t = seconds(CLOCK_MONOTONIC);
+
+		one_batch(&e, &rng, nkeys);
+		t = seconds(CLOCK_MONOTONIC) - t;
+		worst_before = t > worst_before ? t : worst_before;
+	}
+	c.fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+	begin = seconds(CLOCK_MONOTONIC);
+	must(weir_backend_snapshot(e.b, &c.snapshot, &err), &err);
+	begin = seconds(CLOCK_MONOTONIC) - begin;
+	if (pthread_create(&thread, NULL, write_checkpoint, &c))
+		return;
+	while (!c.done) {
+		double t = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
+
+		one_batch(&e, &rng, nkeys);
+		cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu, t = seconds(CLOCK_MONOTONIC) - t;
+		worst = t > worst ? t : worst;
+		worst_cpu = cpu > worst_cpu ? cpu : worst_cpu;
+		busy += cpu;
+		batches++;
+	}
+	pthread_join(thread, NULL);
+	weir_snapshot_end(c.snapshot);
+	close(c.fd);
+	limit = write_bytes(path, c.size);
+	unlink(path);
+	printf("checkpoint of %.0f MiB of state (%llu keys, %.0f MiB written): begin %.3f ms; longest batch of 256 updates %.2f ms wall, %.2f ms CPU (%.2f wall before), "
+	       "target 5\n",
+	       (double)weir_backend_bytes(e.b) / 1048576, (unsigned long long)nkeys, (double)c.size / 1048576, begin * 1e3, worst * 1e3, worst_cpu * 1e3, worst_before * 1e3);
+	printf("  duration %.2f s (%.2f s CPU), write + fsync of the same bytes %.2f s, ratio %.2f, target 2; %.0f ns an update meanwhile\n", c.duration, c.cpu, limit,
+	       c.duration / limit, busy / (double)batches / 256 * 1e9);
+	weir_backend_close(e.b);
+}
+
+int main(int argc, char **argv)
+{
+	bool quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
+	const char *dir = argc > 1 + quick ? argv[1 + quick] : "/tmp";
+
+	keyed_count(10240, quick ? BATCH * 512 : BATCH * 4096, 15);
+	keyed_count(1024 * 1000, quick ? BATCH * 512 : BATCH * 4096, 15);
+	if (!quick)
+		keyed_count(BATCH * 9766ull, BATCH * 8192, 15);
+	growth(quick ? 1000000 : 10000000);
+	checkpoint(quick ? 64ull << 20 : 1ull << 30, dir);
+	return 0;
+}

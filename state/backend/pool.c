@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Tables of 128 key groups are too small for huge pages of their own, yet together they are most of the memory, and without huge pages
+ * every random access pays for a page walk. So regions of 32 KiB to 4 MiB are cut, in units of 32 KiB, from chunks of huge pages that the
+ * key groups of a backend share; what one gives back (the old table of a rehash) is warm for the next.
+ *
+ * First fit over a bitmap of units: takes and gives happen once per table growth. A chunk without users is unmapped.
+ * Threads: the task's only.
+ */
+#include "state/backend/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define UNIT ((size_t)32 << 10)
+#define SMALLEST ((size_t)2 << 20)
+#define LARGEST ((size_t)64 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
+
+struct weir__chunk {
+	struct weir__chunk *next;
+	uint8_t *base;
+	uint32_t nunits, nused;
+	uint32_t from;     /* no free unit before this one */
+	uint8_t used[];    /* one byte a unit */
+};
+
+void *weir__pages_map(size_t size)
+{
+	size_t slack = size >= HUGE_PAGE ? HUGE_PAGE : 0;
+	uint8_t *p = mmap(NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *at;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	if (!slack)
+		return p;
+	at = (uint8_t *)(((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	if (at > p)
+		munmap(p, (size_t)(at - p));
+	if (at + size < p + size + slack)
+		munmap(at + size, (size_t)(p + slack - at));
+	(void)madvise(at, size, MADV_HUGEPAGE);
+	return at;
+}
+
+static uint32_t units_of(size_t n)
+{
+	return (uint32_t)((n + UNIT - 1) / UNIT);
+}
+
+/* n free units in a row; nunits if there are none. */
+static uint32_t find_run(struct weir__chunk *c, uint32_t n)
+{
+	uint32_t run = 0;
+
+	while (c->from < c->nunits && c->used[c->from])
+		c->from++;
+	for (uint32_t i = c->from; i < c->nunits; i++) {
+		run = c->used[i] ? 0 : run + 1;
+		if (run == n)
+			return i + 1 - n;
+	}
+	return c->nunits;
+}
+
+static struct weir__chunk *add_chunk(struct weir__pool *p)
+{
+	size_t size = SMALLEST;
+	struct weir__chunk *c;
+
+	while ((size < p->bytes / 2 || size < WEIR__POOL_BELOW) && size < LARGEST && p->bytes)
+		size *= 2;
+	c = calloc(1, sizeof(*c) + size / UNIT);
+	if (!c)
+		return NULL;
+	c->base = weir__pages_map(size);
+	if (!c->base) {
+		free(c);
+		return NULL;
+	}
+	c->nunits = units_of(size);
+	c->next = p->chunks;
+	p->chunks = c;
+	p->bytes += size;
+	return c;
+}
+
+void *weir__pool_take(struct weir__pool *p, size_t n)
+{
+	uint32_t units = units_of(n), at = 0;
+	struct weir__chunk *c;
+
+	for (c = p->chunks; c; c = c->next) {
+		at = c->nunits - c->nused >= units ? find_run(c, units) : c->nunits;
+		if (at < c->nunits)
+			break;
+	}
+	while (!c) {
+		c = add_chunk(p);
+		if (!c)
+			return NULL;
+		at = 0;
+		if (c->nunits < units) /* the first chunk is small; the next one is not */
+			c = NULL;
+	}
+	memset(c->used + at, 1, units);
+	c->nused += units;
+	return c->base + at * UNIT;
+}
+
+static void drop_chunk(struct weir__pool *p, struct weir__chunk **place)
+{
+	struct weir__chunk *c = *place;
+
+	*place = c->next;
+	p->bytes -= c->nunits * UNIT;
+	munmap(c->base, c->nunits * UNIT);
+	free(c);
+}
+
+void weir__pool_give(struct weir__pool *p, void *at, size_t n)
+{
+	uint32_t units = units_of(n);
+
+	for (struct weir__chunk **place = &p->chunks; *place; place = &(*place)->next) {
+		struct weir__chunk *c = *place;
+		uint32_t first;
+
+		if ((uint8_t *)at < c->base || (uint8_t *)at >= c->base + c->nunits * UNIT)
+			continue;
+		first = (uint32_t)((size_t)((uint8_t *)at - c->base) / UNIT);
+		memset(c->used + first, 0, units);
+		c->nused -= units;
+		c->from = first < c->from ? first : c->from;
+		if (!c->nused)
+			drop_chunk(p, place);
+		return;
+	}
+}
+
+void weir__pool_fini(struct weir__pool *p)
+{
+	while (p->chunks)
+		drop_chunk(p, &p->chunks);
+}
