@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is mounted: one snapshot, or all of a directory of checkpoints, whose list may grow while it is mounted.
+ * A snapshot has a slot for the life of the mount (its number is part of inode numbers); its view is opened when first needed.
+ * Thread-safe.
+ */
+#ifndef WEIR_FUSEFS_SOURCE_H
+#define WEIR_FUSEFS_SOURCE_H
+
+#include <pthread.h>
+
+#include "base/arena.h"
+#include "state/ckpt/view.h"
+
+#define WEIR_SNAPSHOTS_MAX 1024
+
+/* A physical file of a snapshot. */
+enum weir_file_place { WEIR_PLACE_HERE, WEIR_PLACE_SHARED, WEIR_PLACE_TASKOWNED, WEIR_PLACE_ABSOLUTE };
+struct weir_raw_file {
+	const char *name;                         /* in its directory of raw/ */
+	const char *uri;                          /* as recorded */
+	enum weir_file_place place;
+	const struct weir_stream_handle *handle;  /* one that names it; NULL for _metadata */
+	uint32_t refs;
+	int64_t size;                             /* recorded, or -1 */
+};
+
+/* What is known about a state, learnt when first asked for. Guarded by snapshot->lock. */
+struct weir_facts {
+	bool counted;
+	int code;               /* why it could not be counted, or 0 */
+	uint64_t count, bytes;
+	uint32_t ngroups;       /* length of the arrays: max parallelism, or 1 for state that is not keyed */
+	uint32_t *groups;       /* entries in each */
+	uint32_t nfull;         /* groups with entries, */
+	uint32_t *full;         /* ascending */
+	int64_t *all_len, *keys_len; /* bytes of all.jsonl and keys.txt for full[i]; -1 = not known yet */
+};
+
+struct weir_snapshot {
+	char *name, *uri;
+	bool complete, gone;
+	int64_t id, mtime_ms;
+	struct weir_error why;  /* when not complete */
+	struct weir_ckpt *ckpt; /* belongs to the view once that is open */
+	struct weir_view *view; /* NULL until needed */
+	int view_code;          /* opening it failed */
+	uint32_t nfiles;
+	struct weir_raw_file *files;
+	struct weir_facts *facts; /* one a state */
+	struct weir_arena mem;
+	pthread_mutex_t lock;
+};
+
+struct weir_source {
+	char *uri;               /* as given */
+	struct weir_fs *fs;
+	char *path;
+	bool live;               /* a directory whose list may change */
+	uint32_t nslots;
+	struct weir_snapshot *slots[WEIR_SNAPSHOTS_MAX];
+	uint32_t left_out;       /* snapshots beyond the last slot */
+	pthread_mutex_t lock;
+};
+
+/* Fails when nothing at the path is a checkpoint or savepoint, with the reason. */
+int weir_source_open(const char *uri, struct weir_source **out, struct weir_error *err) WEIR_CHECK;
+void weir_source_close(struct weir_source *s);
+/* Look again which snapshots there are. */
+int weir_source_refresh(struct weir_source *s, struct weir_error *err) WEIR_CHECK;
+uint32_t weir_source_count(struct weir_source *s);
+/* NULL when the slot was never used. */
+struct weir_snapshot *weir_source_slot(struct weir_source *s, uint32_t slot);
+/* Slot of the newest complete snapshot, or -1. */
+int weir_source_latest(struct weir_source *s);
+/* The view of a snapshot, opened now if need be. */
+int weir_snapshot_view(struct weir_snapshot *s, struct weir_view **out, struct weir_error *err) WEIR_CHECK;
+
+#endif
