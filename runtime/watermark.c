@@ -117,15 +117,18 @@ static int64_t highest_idle(const struct weir_watermark_merge *m)
 	return most;
 }
 
-/* Compare what is so with what was told. was_aligned: the channel of this event counted in the minimum before it. */
-static void tell(struct weir_watermark_merge *m, bool was_aligned, struct weir_watermark_change *out)
+/*
+ * Compare what is so with what was told. was_aligned: the channel of this event counted in the minimum before it. Becoming
+ * active alone moves nothing: the channel's next watermark does (so in Flink).
+ */
+static void tell(struct weir_watermark_merge *m, enum weir_watermark_event_kind kind, bool was_aligned, struct weir_watermark_change *out)
 {
 	int64_t now = m->output;
 	bool idle = m->active == 0 && m->finished < m->channels;
 
 	if (m->finished == m->channels)
 		now = WEIR_WATERMARK_MAX;
-	else if (m->aligned > 0)
+	else if (m->aligned > 0 && kind != WEIR_WATERMARK_ACTIVE)
 		now = m->tree[1];
 	else if (idle && !m->idle && was_aligned)
 		now = highest_idle(m);
@@ -141,6 +144,7 @@ static void tell(struct weir_watermark_merge *m, bool was_aligned, struct weir_w
 int weir_watermark_merge_step(struct weir_watermark_merge *m, const struct weir_watermark_event *ev, struct weir_watermark_change *out,
 			      struct weir_error *err)
 {
+	enum weir_watermark_event_kind kind = ev->kind;
 	uint32_t c = ev->channel;
 	bool was_aligned;
 
@@ -156,13 +160,15 @@ int weir_watermark_merge_step(struct weir_watermark_merge *m, const struct weir_
 	} else if (ev->kind == WEIR_WATERMARK_ADVANCE) {
 		if (ev->value > m->value[c])
 			m->value[c] = ev->value;
+		else
+			kind = WEIR_WATERMARK_ACTIVE; /* no news but that it is there */
 		become_active(m, c);
 	} else if (ev->kind == WEIR_WATERMARK_ACTIVE) {
 		become_active(m, c);
 	} else if (!(m->flags[c] & IDLE)) {
 		leave(m, c, IDLE);
 	}
-	tell(m, was_aligned, out);
+	tell(m, kind, was_aligned, out);
 	return 0;
 }
 

@@ -342,6 +342,20 @@ WEIR_TEST(a_failed_savepoint_is_answered)
 	weir_coordinator_fini(&c);
 }
 
+/* A failure of something older than the newest success says nothing about how checkpoints go now. */
+WEIR_TEST(failures_from_before_the_newest_success_do_not_count)
+{
+	start(1, 1, every(100));
+	on("0 job RUNNING");
+	expect("10 request 1 savepoint", "trigger 1 savepoint");
+	on("100 tick");
+	on("101 ack 0 2");
+	expect("102 written 2 OK", "complete 2");
+	expect("103 decline 0 1 CHECKPOINT_DECLINED", "abort 1 CHECKPOINT_DECLINED; aborted 1; answer 1 1 CHECKPOINT_DECLINED");
+	ck_assert_int_eq(c.job, WEIR_COORD_RUNNING);
+	weir_coordinator_fini(&c);
+}
+
 WEIR_TEST(stop_with_savepoint)
 {
 	struct weir_coordinator_config cfg = every(100);

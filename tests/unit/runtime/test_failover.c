@@ -235,3 +235,17 @@ WEIR_TEST(wrong_settings_are_named)
 	ck_assert_int_eq(weir_restart_kind_parse("sometimes", &k, &err), WEIR_EINVALID);
 	ck_assert_str_eq(err.msg, "restart-strategy.type is 'sometimes': give none, fixed-delay, failure-rate or exponential-delay");
 }
+
+/* The interval and the pending restart include their last millisecond, as Flink's do. */
+WEIR_TEST(boundaries)
+{
+	struct weir_restart_config rate = { .kind = WEIR_RESTART_FAILURE_RATE, .max_failures = 1, .interval_ms = 100, .delay_ms = 5 };
+	struct weir_restart_config slow = { .kind = WEIR_RESTART_EXPONENTIAL_DELAY, .attempts = 9, .initial_ms = 100, .max_ms = 1000, .multiplier = 2,
+					    .reset_ms = 1000 };
+	char within[] = "1000 5 1100 -1", outside[] = "1000 5 1101 5", at_restart[] = "1000 100 1100 0 1101 200 2301 100", early[] = "1000 100 1101 200 2300 400";
+
+	replay(rate, within, 1);
+	replay(rate, outside, 2);
+	replay(slow, at_restart, 3); /* 2301 is a quiet time of 1000 after the restart at 1301 */
+	replay(slow, early, 4);
+}

@@ -107,6 +107,32 @@ WEIR_TEST(the_maximum_comes_when_all_have_finished)
 	weir_watermark_merge_fini(&m);
 }
 
+/* Flink flushes to the highest idle watermark only when the last active channel had not fallen behind. */
+WEIR_TEST(the_last_to_become_idle_flushes_only_when_aligned)
+{
+	for (int behind = 0; behind < 2; behind++) {
+		struct weir_watermark_merge m;
+		struct weir_watermark_change c;
+		struct weir_error err = WEIR_ERROR_INIT;
+
+		ck_ok(weir_watermark_merge_init(&m, 3, &err));
+		step(&m, WEIR_WATERMARK_ADVANCE, 1, 10);
+		step(&m, WEIR_WATERMARK_IDLE, 1, 0);
+		step(&m, WEIR_WATERMARK_ADVANCE, 0, 30);
+		c = step(&m, WEIR_WATERMARK_ADVANCE, 2, 20);
+		ck_assert(c.advanced && c.watermark == 20);
+		if (behind)
+			step(&m, WEIR_WATERMARK_ACTIVE, 1, 0);
+		step(&m, WEIR_WATERMARK_IDLE, 0, 0);
+		c = step(&m, WEIR_WATERMARK_IDLE, 2, 0);
+		ck_assert_int_eq(c.watermark, behind ? 20 : 30);
+		if (behind)
+			c = step(&m, WEIR_WATERMARK_IDLE, 1, 0);
+		ck_assert(c.status_changed && c.idle && c.watermark == (behind ? 20 : 30));
+		weir_watermark_merge_fini(&m);
+	}
+}
+
 /* Every sequence of five events over two channels: never back, idle exactly when all unfinished channels are. */
 WEIR_TEST(all_short_sequences_keep_the_invariants)
 {
