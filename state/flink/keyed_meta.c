@@ -100,13 +100,17 @@ int weir_keyed_write_meta(bool compressed, const struct weir_type *key, uint32_t
 	weir_buf_i32(out, PROXY_VERSION);
 	weir_buf_bool(out, compressed);
 	code = weir_serializer_snapshot_write_proxy(key, out, err);
-	if (code)
-		return weir_error_wrap(err, "key type");
+	if (code) {
+		weir_error_wrap(err, "key type");
+		return code;
+	}
 	weir_buf_i16(out, (int16_t)nstates);
 	for (uint32_t i = 0; i < nstates; i++) {
 		code = put_state(out, &states[i], err);
-		if (code)
-			return weir_error_wrap(err, "state '%s'", states[i].name);
+		if (code) {
+			weir_error_wrap(err, "state '%s'", states[i].name);
+			return code;
+		}
 	}
 	code = weir_buf_error(out);
 	return code ? weir_error_set(err, code, "no memory for the metadata block of keyed state") : 0;
@@ -265,12 +269,14 @@ static int read_options(struct weir_src *src, enum weir_state_kind *out)
 static int join_v2(struct weir_src *src, const struct parts *parts, struct weir_arena *mem, struct weir_keyed_state_meta *s, struct weir_error *err)
 {
 	s->v2 = true;
-	if (s->kind == WEIR_STATE_LIST)
+	if (s->kind == WEIR_STATE_LIST) {
 		s->stored = weir_type_list(mem, parts->value, err);
-	else if (s->kind == WEIR_STATE_MAP && parts->user_key)
+	} else if (s->kind == WEIR_STATE_MAP && parts->user_key) {
 		s->stored = weir_type_map(mem, parts->user_key, parts->value, err);
-	else if (s->kind == WEIR_STATE_MAP)
-		return weir_src_fail(src, WEIR_EUNSUPPORTED, "a map of Flink 2.0's asynchronous state does not say the type of its user keys");
+	} else if (s->kind == WEIR_STATE_MAP) {
+		weir_src_fail(src, WEIR_EUNSUPPORTED, "a map of Flink 2.0's asynchronous state does not say the type of its user keys");
+		return weir_src_error(src, err);
+	}
 	if (!s->stored)
 		return weir_error_set(err, WEIR_ENOMEM, "no memory for the types of state '%s'", s->name);
 	return 0;
@@ -335,8 +341,10 @@ int weir_keyed_read_meta(struct weir_slice stream, const char *path, struct weir
 		return code;
 	m->compressed = weir_src_u8(&src) != 0;
 	code = src.code ? weir_src_error(&src, err) : read_type(&src, &after, mem, &m->key, err);
-	if (code)
-		return weir_error_wrap(err, "key type");
+	if (code) {
+		weir_error_wrap(err, "key type");
+		return code;
+	}
 	m->nstates = weir_src_u16(&src);
 	if (src.code || m->nstates > WEIR__KEYED_MAX_STATES || m->nstates * MIN_STATE > weir_src_left(&src)) {
 		weir_src_fail(&src, WEIR_ECORRUPT, "the number of states is larger than what follows");
@@ -349,8 +357,12 @@ int weir_keyed_read_meta(struct weir_slice stream, const char *path, struct weir
 	for (uint32_t i = 0; i < m->nstates; i++) {
 		after.last_state = i + 1 == m->nstates;
 		code = read_state(&src, &after, mem, &m->states[i], err);
-		if (code)
-			return weir_error_wrap(err, "state %u of %u%s%s", i + 1, m->nstates, m->states[i].name ? ": " : "", m->states[i].name ? m->states[i].name : "");
+		if (code) {
+			const char *name = m->states[i].name;
+
+			weir_error_wrap(err, "state %u of %u%s%.200s", i + 1, m->nstates, name ? ": " : "", name ? name : "");
+			return code;
+		}
 	}
 	m->size = weir_src_offset(&src);
 	*out = m;

@@ -82,6 +82,22 @@ static bool value_begins(const struct weir_type *t, const uint8_t *p, size_t lef
 	return true;
 }
 
+/* Step over a namespace that could be one: VoidNamespace writes 0, a window does not end before it starts. */
+static bool skip_ns(const struct weir_type *ns, struct weir_src *src)
+{
+	struct weir_src at = *src;
+
+	if (ns->kind == WEIR_VOID && weir_src_left(src) && *src->p != 0)
+		return false;
+	if (ns->kind == WEIR_TIME_WINDOW) {
+		int64_t start = weir_src_i64(&at), end = weir_src_i64(&at);
+
+		if (start > end)
+			return false;
+	}
+	return weir_type_skip(ns, src) == 0;
+}
+
 static bool entry_begins(struct search *s, const struct weir_keyed_state_meta *m, uint32_t pos, uint32_t *out_value)
 {
 	struct weir_slice rest = { s->body.ptr + pos, s->body.len - pos };
@@ -89,9 +105,7 @@ static bool entry_begins(struct search *s, const struct weir_keyed_state_meta *m
 	const uint8_t *key;
 	uint32_t group;
 
-	if (m->ns->kind == WEIR_VOID && rest.ptr[0] != 0)
-		return false;
-	if (weir_type_skip(m->ns, &src) != 0)
+	if (!skip_ns(m->ns, &src))
 		return false;
 	key = src.p;
 	if (weir_type_skip(s->g->meta->key, &src) != 0 || !value_begins(m->stored, src.p, weir_src_left(&src)))
@@ -239,14 +253,8 @@ static bool header_at(const struct search *s, uint32_t pos, uint32_t *state, uin
 	return *state < s->g->meta->nstates && !s->seen[*state] && *count <= s->body.len - pos - 6;
 }
 
-/* Step over a namespace or a key; keys must belong to this key group. */
-static bool skip_ns(const struct weir_type *ns, struct weir_src *src)
-{
-	if (ns->kind == WEIR_VOID && weir_src_left(src) && *src->p != 0)
-		return false;
-	return weir_type_skip(ns, src) == 0;
-}
 
+/* Step over a key, which must belong to this key group. */
 static bool skip_key(struct search *s, const struct weir_type *key, struct weir_src *src)
 {
 	const uint8_t *from = src->p;

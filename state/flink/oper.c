@@ -46,7 +46,9 @@ static int put_descriptor(struct weir_buf *out, const struct weir_oper_meta *m, 
 		weir_buf_utf(out, KEY_KEY);
 		code = weir_serializer_snapshot_write_proxy(m->key, out, err);
 	}
-	return code ? weir_error_wrap(err, "operator state '%s'", m->name) : 0;
+	if (code)
+		weir_error_wrap(err, "operator state '%s'", m->name);
+	return code;
 }
 
 static int put_class(uint32_t n, const struct weir_oper_state *states, bool broadcast, struct weir_buf *out, struct weir_error *err)
@@ -296,8 +298,10 @@ static int read_class(struct weir_src *src, struct after *after, struct weir_are
 
 		after->last = i + 1 == n;
 		code = read_descriptor(src, after, mem, m, err);
-		if (code)
-			return weir_error_wrap(err, "operator state '%.200s'", m->name ? m->name : "?");
+		if (code) {
+			weir_error_wrap(err, "operator state '%.200s'", m->name ? m->name : "?");
+			return code;
+		}
 		h->nstates++;
 	}
 	return 0;
