@@ -230,6 +230,9 @@ int weir_ckpt_encode(const struct weir_ckpt *c, int32_t version, struct weir_buf
  * or a checkpoint root (then its newest complete chk-N). Errors name what was looked for. */
 int weir_ckpt_open(const char *uri, struct weir_ckpt **out, struct weir_error *err) WEIR_CHECK;
 void weir_ckpt_close(struct weir_ckpt *c); /* NULL is allowed */
+/* For an error of damaged state (CORRUPT, TRUNCATED): append which other checkpoint of the same job is complete. meta_path is the path of the
+ * damaged _metadata within fs (c->fs and c->path). weir_ckpt_open() has done it for its own errors. Does nothing for other errors. */
+void weir_ckpt_suggest(struct weir_fs *fs, const char *meta_path, struct weir_error *err);
 /* The file behind a FILE, RELATIVE or SEGMENT handle: present and long enough, else WEIR_ECORRUPT naming it, the expected and the actual size.
  * An absolute reference to a file that is not there is looked for where the checkpoint was moved to. *out_path is malloc'ed. */
 int weir_ckpt_locate(const struct weir_ckpt *c, const struct weir_stream_handle *h, struct weir_fs **out_fs, char **out_path, struct weir_error *err) WEIR_CHECK;

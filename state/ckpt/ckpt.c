@@ -367,6 +367,8 @@ int weir_ckpt_open(const char *uri, struct weir_ckpt **out, struct weir_error *e
 	meta = weir_path_join(dir, "_metadata");
 	code = meta ? weir__ckpt_open_file(fs, meta, out, err) : no_memory(err);
 out:
+	if (code == WEIR_ECORRUPT || code == WEIR_ETRUNCATED)
+		weir_ckpt_suggest(fs, meta ? meta : path, err);
 	free(meta);
 	free(dir);
 	free(path);

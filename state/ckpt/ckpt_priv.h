@@ -11,6 +11,9 @@
 int weir__ckpt_open_file(struct weir_fs *fs, const char *path, struct weir_ckpt **out, struct weir_error *err) WEIR_CHECK;
 /* weir_store_newest() within a file system. A directory that itself holds _metadata is its own answer, unchecked. *out_dir is malloc'ed. */
 int weir__ckpt_find_newest(struct weir_fs *fs, const char *path, char **out_dir, weir_store_skip_fn *skip, void *arg, struct weir_error *err) WEIR_CHECK;
+/* The same, leaving out the directory `than` (NULL: none). */
+int weir__ckpt_find_other(struct weir_fs *fs, const char *path, const char *than, char **out_dir, weir_store_skip_fn *skip, void *arg,
+			  struct weir_error *err) WEIR_CHECK;
 /* dir/_metadata decodes and every file it names is there. */
 int weir__ckpt_check_dir(struct weir_fs *fs, const char *dir, struct weir_error *err) WEIR_CHECK;
 /* "chk-12" gives 12; -1 for any other name. */

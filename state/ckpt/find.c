@@ -192,6 +192,11 @@ static int none_found(const struct found *f, const char *path, const struct weir
 
 int weir__ckpt_find_newest(struct weir_fs *fs, const char *path, char **out_dir, weir_store_skip_fn *skip, void *arg, struct weir_error *err)
 {
+	return weir__ckpt_find_other(fs, path, NULL, out_dir, skip, arg, err);
+}
+
+int weir__ckpt_find_other(struct weir_fs *fs, const char *path, const char *than, char **out_dir, weir_store_skip_fn *skip, void *arg, struct weir_error *err)
+{
 	struct found f = { 0 };
 	struct weir_error newest = WEIR_ERROR_INIT;
 	struct weir_fs_stat st;
@@ -211,6 +216,8 @@ int weir__ckpt_find_newest(struct weir_fs *fs, const char *path, char **out_dir,
 		struct weir_error why = WEIR_ERROR_INIT;
 		char *uri;
 
+		if (than && strcmp(f.items[i].dir, than) == 0)
+			continue;
 		code = weir__ckpt_check_dir(fs, f.items[i].dir, &why);
 		if (code == 0) {
 			dir = f.items[i].dir;
@@ -239,6 +246,25 @@ out:
 	if (!code)
 		*out_dir = dir;
 	return code;
+}
+
+void weir_ckpt_suggest(struct weir_fs *fs, const char *meta_path, struct weir_error *err)
+{
+	char *dir = weir_path_parent(meta_path), *job = dir ? weir_path_parent(dir) : NULL, *other = NULL;
+	int64_t id = dir ? weir__ckpt_id_of_name(weir_path_name(dir)) : -1;
+	size_t used;
+
+	if (err && job && id >= 0 && (err->code == WEIR_ECORRUPT || err->code == WEIR_ETRUNCATED) && (used = strlen(err->msg)) < sizeof(err->msg)) {
+		int code = weir__ckpt_find_other(fs, job, dir, &other, NULL, NULL, NULL);
+
+		if (code == 0)
+			snprintf(err->msg + used, sizeof(err->msg) - used, "; %s beside it is complete: start from that", weir_path_name(other));
+		else if (code == WEIR_ENOTFOUND)
+			snprintf(err->msg + used, sizeof(err->msg) - used, "; no other checkpoint beside it is complete");
+	}
+	free(other);
+	free(job);
+	free(dir);
 }
 
 int weir_store_newest(const char *uri, char **out_uri, weir_store_skip_fn *skip, void *arg, struct weir_error *err)

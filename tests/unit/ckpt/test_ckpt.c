@@ -181,6 +181,34 @@ WEIR_TEST(the_newest_complete_one_and_why_not_the_others)
 	weir_buf_fini(&why);
 }
 
+WEIR_TEST(a_damaged_checkpoint_names_a_complete_one)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_stream_handle h = { .kind = WEIR_HANDLE_INLINE, .name = test_text("x"), .data = test_text("y") };
+	struct weir_ckpt *c;
+	char text[1200];
+
+	write_checkpoint(at("j/chk-6"), 6, h);
+	write_checkpoint(at("j/chk-7"), 7, h);
+	shell("truncate -s 60 '%s'", at("j/chk-7/_metadata"));
+	ck_assert_int_eq(weir_ckpt_open(at("j/chk-7"), &c, &err), WEIR_ETRUNCATED);
+	weir_error_text(&err, text, sizeof(text));
+	ck_assert_msg(strstr(text, "j/chk-7/_metadata: byte 0x39: operator 1 of 1, subtask 0: the data ends inside a value; chk-6 beside it is complete: start from that"),
+		      "%s", text);
+	weir_error_clear(&err);
+	ck_ok(weir_ckpt_open(at("j"), &c, &err));
+	ck_assert_int_eq(c->id, 6);
+	weir_error_set(&err, WEIR_ECORRUPT, "bad entry");
+	shell("rm '%s'", at("j/chk-7/_metadata"));
+	weir_ckpt_suggest(c->fs, c->path, &err); /* of chk-6 itself */
+	ck_assert_str_eq(err.msg, "bad entry; no other checkpoint beside it is complete");
+	weir_error_clear(&err);
+	weir_error_set(&err, WEIR_EINVALID, "other");
+	weir_ckpt_suggest(c->fs, c->path, &err);
+	ck_assert_str_eq(err.msg, "other");
+	weir_ckpt_close(c);
+}
+
 WEIR_TEST(several_jobs_the_one_written_last)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
