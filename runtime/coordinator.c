@@ -105,13 +105,15 @@ static void push(struct weir_coordinator_actions *out, struct weir_coordinator_a
 static void push_for(struct weir_coordinator_actions *out, enum weir_coordinator_action_kind kind, const struct weir_coordinator_pending *p,
 		     enum weir_ckpt_failure reason)
 {
-	push(out, (struct weir_coordinator_action){ .kind = kind, .snapshot = p->kind, .reason = reason, .ckpt = p->ckpt });
+	push(out, (struct weir_coordinator_action){ .kind = kind, .snapshot = p->kind, .reason = reason, .ckpt = p->ckpt, .asked = p->asked,
+							       .request = p->request });
 }
 
 static void answer(struct weir_coordinator_actions *out, uint64_t request, int64_t ckpt, enum weir_coordinator_kind kind,
 		   enum weir_ckpt_failure reason)
 {
-	push(out, (struct weir_coordinator_action){ .kind = WEIR_COORD_ANSWER, .snapshot = kind, .reason = reason, .ckpt = ckpt, .request = request });
+	push(out, (struct weir_coordinator_action){ .kind = WEIR_COORD_ANSWER, .snapshot = kind, .reason = reason, .ckpt = ckpt, .asked = true,
+						       .request = request });
 }
 
 /* The pending checkpoint with the lowest id above `after`, or NULL: loops in id order that survive changes on the way. */

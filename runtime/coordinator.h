@@ -134,7 +134,8 @@ struct weir_coordinator_action {
 	enum weir_coordinator_action_kind kind;
 	enum weir_coordinator_kind snapshot;
 	enum weir_ckpt_failure reason;
-	int64_t ckpt; /* -1: none was triggered */
+	int64_t ckpt;     /* -1: none was triggered */
+	bool asked;       /* TRIGGER and what follows it: `request` asked for this checkpoint */
 	uint64_t request;
 	const char *text; /* FAIL_JOB: static */
 };

@@ -141,6 +141,7 @@ WEIR_TEST(a_periodic_checkpoint_completes)
 	ck_assert_int_eq(wake(), 1100);
 	expect("1099 tick", "");
 	expect("1100 tick", "trigger 1 checkpoint");
+	ck_assert(!out.items[0].asked);
 	ck_assert_int_eq(wake(), 601100); /* its timeout: the next waits for it */
 	expect("1110 ack 0 1", "");
 	expect("1111 ack 0 1", ""); /* twice is once */
@@ -481,6 +482,7 @@ WEIR_TEST(checkpoints_by_hand_wait_for_a_place_but_not_for_the_pause)
 	start(1, 1, cfg);
 	on("0 job RUNNING");
 	expect("10 request 1 checkpoint", "trigger 1 checkpoint");
+	ck_assert(out.items[0].asked && out.items[0].request == 1);
 	expect("11 request 2 checkpoint", "");
 	expect("12 ack 0 1", "write 1");
 	expect("13 written 1 OK", "complete 1; answer 1 1 OK; trigger 2 checkpoint");
