@@ -44,6 +44,7 @@ int weir_backend_open_hashmap(const struct weir_backend_config *config, struct w
 		return weir_error_set(err, WEIR_EUNSUPPORTED, "keys of a type without a known serializer cannot be used by a job");
 	b = calloc(1, sizeof(*b));
 	if (b) {
+		weir__pool_init(&b->pool);
 		b->config = *config;
 		b->spaces = calloc(config->ngroups, sizeof(*b->spaces));
 		b->key = calloc(1, config->key->size + 8);

@@ -5,7 +5,11 @@
  * key groups of a backend share; what one gives back (the old table of a rehash) is warm for the next.
  *
  * First fit over a bitmap of units: takes and gives happen once per table growth. A chunk without users is unmapped.
- * Threads: the task's only.
+ *
+ * Images are plain mappings without huge pages: blocks arrive one by one, and nobody should wait for 2 MiB to be cleared for 4 KiB. Key
+ * groups are written one after the other, so the next one can use the image of the last: that saves a page fault for each block.
+ *
+ * Threads: the task's only; images: the task and the snapshot's thread. Neither waits for the lock: an image can always be mapped anew.
  */
 #include "state/backend/pool.h"
 
@@ -17,6 +21,8 @@
 #define SMALLEST ((size_t)2 << 20)
 #define LARGEST ((size_t)64 << 20)
 #define HUGE_PAGE ((size_t)2 << 20)
+#define IMAGE_MAP_FROM ((size_t)64 << 10)
+#define IMAGES_BYTES ((size_t)64 << 20)
 
 struct weir__chunk {
 	struct weir__chunk *next;
@@ -139,8 +145,86 @@ void weir__pool_give(struct weir__pool *p, void *at, size_t n)
 	}
 }
 
+/* ---- images ---- */
+
+void weir__pool_init(struct weir__pool *p)
+{
+	memset(p, 0, sizeof(*p));
+	pthread_mutex_init(&p->lock, NULL);
+}
+
+/* Sizes are rounded to powers of two (untouched pages cost nothing), so that the image of one region fits another. */
+static size_t image_size(size_t n)
+{
+	size_t size = IMAGE_MAP_FROM;
+
+	while (size < n)
+		size *= 2;
+	return size;
+}
+
+void *weir__pool_image_take(struct weir__pool *p, size_t n)
+{
+	size_t size = image_size(n);
+	void *at = NULL;
+
+	if (n < IMAGE_MAP_FROM)
+		return malloc(n);
+	if (pthread_mutex_trylock(&p->lock) == 0) {
+		for (uint32_t i = 0; i < p->nimages && !at; i++)
+			if (p->images[i].size == size) {
+				at = p->images[i].at;
+				p->images[i] = p->images[--p->nimages];
+				p->image_bytes -= size;
+			}
+		pthread_mutex_unlock(&p->lock);
+	}
+	if (at)
+		return at;
+	at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return NULL;
+	(void)madvise(at, size, MADV_NOHUGEPAGE);
+	return at;
+}
+
+void weir__pool_image_give(struct weir__pool *p, void *at, size_t n)
+{
+	size_t size = image_size(n);
+	bool kept = false;
+
+	if (n < IMAGE_MAP_FROM) {
+		free(at);
+		return;
+	}
+	if (pthread_mutex_trylock(&p->lock) == 0) {
+		if (p->nimages < WEIR__IMAGES_KEPT && p->image_bytes + size <= IMAGES_BYTES) {
+			p->images[p->nimages].at = at;
+			p->images[p->nimages++].size = size;
+			p->image_bytes += size;
+			kept = true;
+		}
+		pthread_mutex_unlock(&p->lock);
+	}
+	if (!kept)
+		munmap(at, size);
+}
+
+void weir__pool_images_drop(struct weir__pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	while (p->nimages) {
+		p->nimages--;
+		munmap(p->images[p->nimages].at, p->images[p->nimages].size);
+	}
+	p->image_bytes = 0;
+	pthread_mutex_unlock(&p->lock);
+}
+
 void weir__pool_fini(struct weir__pool *p)
 {
+	weir__pool_images_drop(p);
+	pthread_mutex_destroy(&p->lock);
 	while (p->chunks)
 		drop_chunk(p, &p->chunks);
 }

@@ -10,6 +10,7 @@
  *   2. Order of states: as registered, key/value states first, then timer queues (processing before event time, as Flink makes them).
  *   3. Failure leaves the rest of the key groups to weir_snapshot_end(), on the task's thread.
  */
+#include "state/backend/encode.h"
 #include "state/backend/hashmap.h"
 
 #include <stdio.h>
@@ -127,6 +128,7 @@ void weir_snapshot_end(struct weir_snapshot *s)
 			weir__image_release(&im);
 		weir__space_sweep(&s->b->spaces[g]);
 	}
+	weir__pool_images_drop(&s->b->pool);
 	s->b->snapshot = NULL;
 	weir_arena_fini(&s->mem);
 	free(s);
@@ -140,6 +142,7 @@ struct writing {
 	enum weir_keyed_format format;
 	struct weir__image im;
 	struct weir_buf key, ns, user_key, value;
+	struct weir__encoder fast_key, fast_ns, fast_value;
 	struct weir_error *err;
 };
 
@@ -267,7 +270,34 @@ static int write_slot(struct writing *w, const struct part *p, uint8_t *slot)
 	return weir_keyed_writer_entry(w->w, weir_buf_slice(&w->key), weir_buf_slice(&w->ns), none, weir_buf_slice(&w->value), 0, w->err);
 }
 
-static int write_timer(struct writing *w, const struct part *p, const uint8_t *slot)
+/* Values whose wire form has a fixed size, the common case: no buffers, no walk over types. */
+static int write_fast(struct writing *w, const struct part *p, uint8_t *slot)
+{
+	struct weir_slice none = { NULL, 0 };
+	uint8_t bytes[WEIR__ENCODE_BYTES], *key, *value, *end;
+	const void *v = weir__slot_value(&p->layout, slot);
+
+	if (p->layout.in_cell) {
+		v = weir__image_at(&w->im, v);
+		if (!v)
+			return stray(w, p);
+	}
+	key = weir__encode(&w->fast_ns, slot + p->layout.ns_off, bytes);
+	value = weir__encode(&w->fast_key, slot + p->layout.key_off, key);
+	end = weir__encode(&w->fast_value, v, value);
+	if (w->format == WEIR_FORMAT_HEAP) /* namespace, key, value, as they lie */
+		return weir_keyed_writer_entry(w->w, (struct weir_slice){ bytes, (size_t)(end - bytes) }, none, none, none, 0, w->err);
+	return weir_keyed_writer_entry(w->w, (struct weir_slice){ key, (size_t)(value - key) }, (struct weir_slice){ bytes, (size_t)(key - bytes) }, none,
+				       (struct weir_slice){ value, (size_t)(end - value) }, 0, w->err);
+}
+
+static bool can_write_fast(struct writing *w, const struct part *p)
+{
+	return p->meta.kind != WEIR_STATE_TIMER && !p->list && !p->map && p->form == WEIR__NATIVE && !p->ns_boxed && weir__encoder_make(&w->fast_key, p->layout.key) &&
+	       weir__encoder_make(&w->fast_ns, p->ns) && weir__encoder_make(&w->fast_value, p->value);
+}
+
+static int write_timer(struct writing *w, const struct part *p, uint8_t *slot)
 {
 	struct weir_slice none = { NULL, 0 };
 	uint8_t *timer;
@@ -291,6 +321,7 @@ static int write_part(struct writing *w, uint32_t number, uint32_t g)
 {
 	const struct part *p = &w->s->parts[number];
 	struct weir__table t = p->tables[g];
+	int (*write)(struct writing *, const struct part *, uint8_t *);
 	uint64_t cursor = 0;
 	uint8_t *slot;
 	int code;
@@ -303,8 +334,9 @@ static int write_part(struct writing *w, uint32_t number, uint32_t g)
 	t.cur.slots = weir__image_at(&w->im, t.cur.slots);
 	if (t.old.slots)
 		t.old.slots = weir__image_at(&w->im, t.old.slots);
+	write = p->meta.kind == WEIR_STATE_TIMER ? write_timer : can_write_fast(w, p) ? write_fast : write_slot;
 	while (!code && (slot = weir__table_next(&t, &p->layout, &cursor)) != NULL)
-		code = p->meta.kind == WEIR_STATE_TIMER ? write_timer(w, p, slot) : write_slot(w, p, slot);
+		code = write(w, p, slot);
 	if (!code && (weir_buf_error(&w->key) || weir_buf_error(&w->ns) || weir_buf_error(&w->user_key) || weir_buf_error(&w->value)))
 		code = weir_error_set(w->err, WEIR_ENOMEM, "no memory to write state");
 	return code;

@@ -30,7 +30,6 @@
 #define FIRST_REGION ((size_t)1024)
 #define LARGEST_REGION ((size_t)64 << 20)
 #define LARGEST_CELL ((size_t)16 << 10)
-#define SHADOW_MAP_FROM ((size_t)64 << 10)
 #define HUGE_PAGE ((size_t)2 << 20)
 
 /* ---- regions ---- */
@@ -47,28 +46,6 @@ static void base_give(struct weir__space *s, void *p, size_t size)
 		free(p);
 	else if (size < WEIR__POOL_BELOW)
 		weir__pool_give(s->pool, p, size);
-	else
-		munmap(p, size);
-}
-
-/* Memory for the image of a region. Either thread's. Blocks arrive one by one: never clear 2 MiB for 4 KiB. */
-static void *shadow_take(size_t size)
-{
-	void *p;
-
-	if (size < SHADOW_MAP_FROM)
-		return malloc(size);
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED)
-		return NULL;
-	(void)madvise(p, size, MADV_NOHUGEPAGE);
-	return p;
-}
-
-static void shadow_give(void *p, size_t size)
-{
-	if (size < SHADOW_MAP_FROM)
-		free(p);
 	else
 		munmap(p, size);
 }
@@ -171,7 +148,7 @@ void weir__space_fini(struct weir__space *s)
 
 		s->regions = r->next;
 		if (shadow)
-			shadow_give(shadow, r->size);
+			weir__pool_image_give(s->pool, shadow, r->size);
 		base_give(s, r->base, r->size);
 		free(r);
 	}
@@ -324,18 +301,18 @@ void weir__space_discard(struct weir__space *s, uint8_t *from, uint8_t *to)
 
 /* ---- copy-on-write ---- */
 
-static uint8_t *region_shadow(struct weir__region *r)
+static uint8_t *region_shadow(struct weir__space *s, struct weir__region *r)
 {
 	uint8_t *have = atomic_load_explicit(&r->shadow, memory_order_acquire), *made;
 
 	if (have)
 		return have;
-	made = shadow_take(r->size);
+	made = weir__pool_image_take(s->pool, r->size);
 	if (!made)
 		return NULL;
 	if (atomic_compare_exchange_strong(&r->shadow, &have, made))
 		return made;
-	shadow_give(made, r->size); /* the other thread was first */
+	weir__pool_image_give(s->pool, made, r->size); /* the other thread was first */
 	return have;
 }
 
@@ -369,7 +346,7 @@ static void capture(struct weir__space *s, struct weir__region *r, uint32_t bloc
 			break;
 		}
 	}
-	shadow = region_shadow(r);
+	shadow = region_shadow(s, r);
 	if (shadow)
 		memcpy(shadow + off, r->base + off, n);
 	else
@@ -457,7 +434,7 @@ void weir__image_release(struct weir__image *im)
 		uint8_t *shadow = atomic_exchange(&r->shadow, NULL);
 
 		if (shadow)
-			shadow_give(shadow, r->size);
+			weir__pool_image_give(im->space->pool, shadow, r->size);
 	}
 	free(im->sorted);
 	im->sorted = NULL;
