@@ -22,6 +22,8 @@ static inline void golden_open(struct golden *g)
 
 	g->number = 0;
 	g->f = fopen(path, "r");
+	if (!g->f) /* a BUILD outside the project: as seen from its root */
+		g->f = fopen("tests/unit/runtime/cores.golden", "r");
 	ck_assert_msg(g->f != NULL, "cannot open %s", path);
 }
 
