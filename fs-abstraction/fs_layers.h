@@ -22,6 +22,12 @@ void weir_fs_memory_kill(struct weir_fs *fs);
 /* Bytes of file content held, with that of removed files whose removal is not durable yet. */
 uint64_t weir_fs_memory_bytes(const struct weir_fs *fs);
 
+/* ---- a file system under a name of its own ----
+ * "scheme:/path" (an authority is ignored) leads to fs until unregister; so tests reach a wrapper by URI. The text of scheme must live as
+ * long; fs->ops->scheme and fs->authority should agree with it, as weir_fs_uri() goes by them. Any thread. WEIR_EEXISTS: the scheme is taken. */
+int weir_fs_register(const char *scheme, struct weir_fs *fs, struct weir_error *err) WEIR_CHECK;
+void weir_fs_unregister(const char *scheme);
+
 /* ---- operations, as the wrappers name them ---- */
 enum weir_fs_op {
 	WEIR_FS_OP_OPEN, WEIR_FS_OP_READ, WEIR_FS_OP_MAP, WEIR_FS_OP_CREATE, WEIR_FS_OP_RESUME, WEIR_FS_OP_WRITE, WEIR_FS_OP_SYNC,

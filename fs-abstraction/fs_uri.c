@@ -2,16 +2,19 @@
 /*
  * URIs to file systems and back. One static table of schemes; a later file system is one row.
  * A URI is scheme, optional //authority, and the path as it is: nothing is escaped, as in Flink's metadata.
+ * Tests may add a scheme of their own (fs_layers.h); these come after the table's, under a lock.
  */
 #include "fs-abstraction/fs_priv.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "fs-abstraction/fs_layers.h"
 #include "fs-abstraction/path.h"
 
 /* What follows the scheme's colon, taken apart. */
@@ -50,6 +53,73 @@ static const struct {
 	{ "memory", find_memory },
 };
 #define NSCHEMES (sizeof(schemes) / sizeof(schemes[0]))
+
+/* ---- schemes of tests ---- */
+
+#define REGISTERED_MAX 8
+
+static pthread_mutex_t registered_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+	const char *scheme; /* NULL: free */
+	struct weir_fs *fs;
+} registered[REGISTERED_MAX];
+
+static size_t find_registered(const char *scheme, size_t n)
+{
+	size_t i = 0;
+
+	while (i < REGISTERED_MAX && !(registered[i].scheme && strlen(registered[i].scheme) == n && strncasecmp(registered[i].scheme, scheme, n) == 0))
+		i++;
+	return i;
+}
+
+int weir_fs_register(const char *scheme, struct weir_fs *fs, struct weir_error *err)
+{
+	size_t n = strlen(scheme), i = 0;
+	int rc = 0;
+
+	for (size_t row = 0; row < NSCHEMES; row++)
+		if (strcasecmp(schemes[row].name, scheme) == 0)
+			rc = WEIR_EEXISTS;
+	pthread_mutex_lock(&registered_mutex);
+	if (find_registered(scheme, n) < REGISTERED_MAX)
+		rc = WEIR_EEXISTS;
+	while (!rc && i < REGISTERED_MAX && registered[i].scheme)
+		i++;
+	if (!rc && i < REGISTERED_MAX) {
+		registered[i].scheme = scheme;
+		registered[i].fs = fs;
+	} else if (!rc) {
+		rc = WEIR_EBUSY;
+	}
+	pthread_mutex_unlock(&registered_mutex);
+	if (rc)
+		weir_error_set(err, rc, rc == WEIR_EBUSY ? "%s: %d schemes are registered already" : "%s: this scheme has a file system already", scheme, REGISTERED_MAX);
+	return rc;
+}
+
+void weir_fs_unregister(const char *scheme)
+{
+	size_t i;
+
+	pthread_mutex_lock(&registered_mutex);
+	i = find_registered(scheme, strlen(scheme));
+	if (i < REGISTERED_MAX)
+		registered[i].scheme = NULL;
+	pthread_mutex_unlock(&registered_mutex);
+}
+
+static struct weir_fs *registered_fs(const char *scheme, size_t n)
+{
+	struct weir_fs *fs;
+	size_t i;
+
+	pthread_mutex_lock(&registered_mutex);
+	i = find_registered(scheme, n);
+	fs = i < REGISTERED_MAX ? registered[i].fs : NULL;
+	pthread_mutex_unlock(&registered_mutex);
+	return fs;
+}
 
 /* Length of the scheme at the start of the URI, or 0: a letter, then letters, digits, "+-.", then a colon. */
 static size_t scheme_len(const char *uri)
@@ -113,7 +183,7 @@ int weir_fs_resolve(const char *uri, struct weir_fs **out_fs, char **out_path, s
 	if (n) {
 		while (row < NSCHEMES && !(strlen(schemes[row].name) == n && strncasecmp(schemes[row].name, uri, n) == 0))
 			row++;
-		if (row == NSCHEMES)
+		if (row == NSCHEMES && !(fs = registered_fs(uri, n)))
 			return unknown_scheme(uri, n, err);
 		uri += n + 1;
 		if (uri[0] == '/' && uri[1] == '/') {
@@ -123,11 +193,11 @@ int weir_fs_resolve(const char *uri, struct weir_fs **out_fs, char **out_path, s
 		}
 	}
 	p.path = *uri || !n ? uri : "/";
-	rc = schemes[row].find(&p, &fs, err);
+	rc = fs ? 0 : schemes[row].find(&p, &fs, err);
 	if (rc)
 		return rc;
 	if (fs != weir_fs_local && p.path[0] != '/')
-		return weir_error_set(err, WEIR_EINVALID, "%s: the path after %s: must begin with a slash", p.uri, schemes[row].name);
+		return weir_error_set(err, WEIR_EINVALID, "%s: the path after %.*s: must begin with a slash", p.uri, (int)n, p.uri);
 	rc = absolute(p.path, &path, err);
 	if (rc)
 		return rc;
