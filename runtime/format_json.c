@@ -49,7 +49,7 @@ static bool expect(struct reader *r, char c, const char *what)
 /* ---- strings ---- */
 
 /* p is behind the opening quote. The closing one, or NULL. *out_escaped: there are escapes. Control characters must be escaped. */
-static const char *string_end(struct reader *r, bool *out_escaped)
+static inline const char *string_end(struct reader *r, bool *out_escaped)
 {
 	const char *p = r->p;
 
@@ -374,6 +374,19 @@ static inline uint32_t find_field(const struct weir_row_parser *ps, uint32_t gue
 	return ps->nfields;
 }
 
+/* Is the next field the one that is expected, spelled plainly, with its colon right behind? Then step over both. */
+static inline bool take_expected(struct reader *r, const struct weir_row_parser *ps, uint32_t guess)
+{
+	const struct weir_row_field *f = &ps->fields[guess];
+	const char *p = r->p + 1;
+
+	if (guess >= ps->nfields || !f->plain || (size_t)(r->end - p) < f->name_len + 2u || memcmp(p, f->name, f->name_len) != 0 ||
+	    p[f->name_len] != '"' || p[f->name_len + 1] != ':')
+		return false;
+	r->p = p + f->name_len + 2;
+	return true;
+}
+
 struct object {
 	const char *bad;     /* a value that does not fit */
 	uint32_t field;      /* the field being read; nfields = none */
@@ -400,9 +413,13 @@ static bool read_object(struct reader *r, struct weir_row_parser *ps, struct wei
 		skip_blanks(r);
 		if (r->p == r->end || *r->p != '"')
 			return fail(r, "expected a field name in quotes");
-		if (!read_string(r, ps, b, &name, &n, &owned) || !expect(r, ':', "expected a colon behind the field name"))
-			return false;
-		o->field = find_field(ps, guess, name, n);
+		if (take_expected(r, ps, guess)) {
+			o->field = guess;
+		} else {
+			if (!read_string(r, ps, b, &name, &n, &owned) || !expect(r, ':', "expected a colon behind the field name"))
+				return false;
+			o->field = find_field(ps, guess, name, n);
+		}
 		if (o->field < ps->nfields) {
 			o->seen += ps->fields[o->field].stamp != ps->stamp;
 			ps->fields[o->field].stamp = ps->stamp;

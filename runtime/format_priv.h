@@ -9,6 +9,7 @@ struct weir_row_field {
 	enum weir_kind kind;
 	const char *name;
 	uint32_t name_len;
+	bool plain;                 /* the name is spelled in JSON as it is */
 	uint32_t stamp;             /* JSON: the row it was last seen in */
 	struct weir_date_cache dates;
 };

@@ -146,6 +146,7 @@ int weir_row_parser_new(enum weir_rows_format format, const struct weir_type *t,
 		f->kind = record(t) ? t->fields[i].type->kind : t->kind;
 		f->name = record(t) ? t->fields[i].name : "value";
 		f->name_len = (uint32_t)strlen(f->name);
+		f->plain = !strpbrk(f->name, "\"\\");
 	}
 	*out = ps;
 	return 0;
