@@ -81,10 +81,7 @@ int main(int argc, char **argv)
 	int run, failed;
 
 	self[n > 0 ? n : 0] = 0;
-	for (char *p = self; p && *p;) { /* the project's root is the first parent with a Makefile */
-		p = strrchr(self, '/');
-		if (!p)
-			break;
+	for (char *p; (p = strrchr(self, '/')) != NULL;) { /* the project's root is the first parent with a Makefile */
 		*p = 0;
 		snprintf(source, sizeof(source), "%s/Makefile", self);
 		if (access(source, R_OK) == 0)
