@@ -17,9 +17,11 @@
 
 /* ---- types ---- */
 
+/* Whether a namespace of an unknown serializer has a fixed length is not known. It is taken as everything behind the key, so that what was read is written
+ * again byte for byte; a length that Flink may have put there stays inside it. */
 bool weir__keyed_ambiguous(const struct weir_type *key, const struct weir_type *ns)
 {
-	return weir_type_java_length(key) < 0 && weir_type_java_length(ns) < 0;
+	return !weir__keyed_is_opaque(ns) && weir_type_java_length(key) < 0 && weir_type_java_length(ns) < 0;
 }
 
 int weir__keyed_fixed_size(const struct weir_type *t)

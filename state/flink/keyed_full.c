@@ -24,15 +24,6 @@ static bool skip_length(struct weir_src *src, size_t n)
 	return !src->code;
 }
 
-static size_t length_size(size_t n)
-{
-	size_t size = 1;
-
-	while (n >>= 8)
-		size++;
-	return size;
-}
-
 /* Take one part of known type. */
 static bool take(const struct weir_type *t, struct weir_src *src, struct weir_slice *out)
 {
@@ -41,29 +32,6 @@ static bool take(const struct weir_type *t, struct weir_src *src, struct weir_sl
 	if (weir_type_skip(t, src) != 0)
 		return false;
 	*out = (struct weir_slice){ from, (size_t)(src->p - from) };
-	return true;
-}
-
-/* A namespace of unknown type at the end of a key: is a length written behind key and namespace? It is when both are there. */
-static bool take_opaque_ns(struct weir_src *src, size_t key_len, struct weir_slice *ns)
-{
-	struct weir_src probe = *src;
-
-	*ns = (struct weir_slice){ src->p, weir_src_left(src) };
-	if (skip_length(&probe, key_len)) {
-		size_t left = weir_src_left(&probe);
-
-		for (size_t size = 1; size <= 4 && size < left; size++) {
-			struct weir_src tail = probe;
-
-			tail.p = probe.end - size;
-			if (length_size(left - size) == size && skip_length(&tail, left - size)) {
-				*ns = (struct weir_slice){ probe.p, left - size };
-				break;
-			}
-		}
-	}
-	src->p = src->end;
 	return true;
 }
 
@@ -87,19 +55,15 @@ static bool split_key(const struct weir_keyed_meta *meta, const struct weir_keye
 		return false;
 	}
 	if (weir__keyed_is_opaque(s->ns)) {
-		if (map || weir_type_java_length(meta->key) >= 0) { /* not ambiguous; a map's user key cannot be told apart */
-			if (map)
-				return false;
-			e->ns = weir_src_bytes(src, weir_src_left(src));
-			return true;
-		}
-		return take_opaque_ns(src, e->key.len, &e->ns);
-	}
-	if (ambiguous && !skip_length(src, e->key.len)) {
+		int uk_size = !map ? 0 : uk ? weir__keyed_fixed_size(uk) : -1;
+
+		if (uk_size < 0 || weir_src_left(src) < (size_t)uk_size)
+			return false;
+		e->ns = weir_src_bytes(src, weir_src_left(src) - (size_t)uk_size);
+	} else if (ambiguous && !skip_length(src, e->key.len)) {
 		*why = "the length behind its key is wrong";
 		return false;
-	}
-	if (!take(s->ns, src, &e->ns)) {
+	} else if (!take(s->ns, src, &e->ns)) {
 		*why = "its namespace does not decode";
 		return false;
 	}

@@ -164,7 +164,7 @@ static int copy_oper(const struct weir_operator_handle *h, struct weir_slice byt
 		if (out.len != bytes.len || memcmp(out.data, bytes.ptr, out.len) != 0)
 			result = 2;
 		for (uint32_t i = 0; i < head->nstates; i++)
-			if (head->states[i].list && memcmp(head->states[i].list->offsets, again.lists[i].offsets, states[i].count * sizeof(int64_t)) != 0)
+			if (head->states[i].list && states[i].count && memcmp(head->states[i].list->offsets, again.lists[i].offsets, states[i].count * sizeof(int64_t)) != 0)
 				result = 2;
 	}
 	t->oper += result == 0;
