@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The control socket. The server side is one thread that answers one connection at a time and hands requests to the job; the client side finds sockets and
- * talks to them. A socket whose process is gone is removed by whoever finds it. Only the same user can connect (the folder is 0700).
+ * talks to them. A socket is called <job id>-<pid>.sock: two processes may run jobs of one id, with checkpoints in different folders. One whose process is
+ * gone is removed by whoever finds it. Only the same user can connect (the folder is 0700).
  */
 #include "cli/control.h"
 
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -38,14 +40,19 @@ struct weir_control {
 	int64_t started_ms;
 };
 
+#define SOCKET_NAME_MAX 49 /* 32 of the id, '-', 10 of the pid, ".sock" and the end */
+
 static int socket_dir(char *out, size_t size, struct weir_error *err)
 {
 	const char *run = getenv("XDG_RUNTIME_DIR");
+	int n;
 
 	if (run && *run)
-		snprintf(out, size, "%s/weir", run);
+		n = snprintf(out, size, "%s/weir", run);
 	else
-		snprintf(out, size, "/tmp/weir-%u", (unsigned)getuid());
+		n = snprintf(out, size, "/tmp/weir-%u", (unsigned)getuid());
+	if (n < 0 || (size_t)n >= size)
+		return weir_error_at(err, WEIR_EINVALID, run, WEIR_NO_OFFSET, "XDG_RUNTIME_DIR is too long for a socket in it (%zu bytes at most)", size - 6);
 	if (mkdir(out, 0700) != 0 && errno != EEXIST)
 		return weir_error_sys(err, errno, out, "make the folder of control sockets");
 	return 0;
@@ -189,11 +196,44 @@ static void *run(void *arg)
 	}
 }
 
+/* Nobody listens and no such process is there: one that is just starting has bound its socket, but does not listen yet. */
+static void remove_refused(const char *path)
+{
+	const char *dash = strrchr(path, '-');
+	int pid = dash ? atoi(dash + 1) : 0;
+
+	if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH))
+		unlink(path);
+}
+
+/* Sockets that killed processes of this job left. */
+static void remove_dead(const char *dir, const char *job_id)
+{
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	while (d && (e = readdir(d)) != NULL) {
+		struct sockaddr_un addr = { .sun_family = AF_UNIX };
+		int fd;
+
+		if (strncmp(e->d_name, job_id, 32) != 0 || strlen(e->d_name) >= SOCKET_NAME_MAX)
+			continue;
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%.*s", dir, SOCKET_NAME_MAX - 1, e->d_name);
+		if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 && errno == ECONNREFUSED)
+			remove_refused(addr.sun_path);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
 int weir_control_open(struct weir_job *job, const char *name, struct weir_control **out, struct weir_error *err)
 {
 	struct weir_control *c = calloc(1, sizeof(*c));
 	struct weir_job_status s;
-	char dir[80];
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path) - SOCKET_NAME_MAX];
 	int code;
 
 	if (!c)
@@ -205,8 +245,11 @@ int weir_control_open(struct weir_job *job, const char *name, struct weir_contro
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	code = socket_dir(dir, sizeof(dir), err);
 	c->addr.sun_family = AF_UNIX;
-	snprintf(c->addr.sun_path, sizeof(c->addr.sun_path), "%s/%s.sock", dir, s.job_id);
-	unlink(c->addr.sun_path);
+	snprintf(c->addr.sun_path, sizeof(c->addr.sun_path), "%s/%s-%d.sock", dir, s.job_id, (int)getpid());
+	if (!code) {
+		unlink(c->addr.sun_path); /* of an earlier process with this pid */
+		remove_dead(dir, s.job_id);
+	}
 	if (!code && ((c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0 || bind(c->fd, (struct sockaddr *)&c->addr, sizeof(c->addr)) != 0 ||
 		      listen(c->fd, 16) != 0 || pipe2(c->stop, O_CLOEXEC) != 0 || pthread_create(&c->thread, NULL, run, c) != 0)) {
 		code = weir_error_sys(err, errno, c->addr.sun_path, "listen for commands");
@@ -247,7 +290,7 @@ static cJSON *talk(const char *socket_path, const char *request)
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 && write_all(fd, request, strlen(request)) && write_all(fd, "\n", 1))
 		line = read_line(fd);
 	else if (fd >= 0 && errno == ECONNREFUSED)
-		unlink(socket_path); /* its process is gone */
+		remove_refused(socket_path);
 	if (fd >= 0)
 		close(fd);
 	a = line ? cJSON_Parse(line) : NULL;
@@ -271,7 +314,7 @@ static int64_t number(const cJSON *a, const char *name)
 
 int weir_control_each(weir_found_fn *fn, void *arg, struct weir_error *err)
 {
-	char dir[80];
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path) - SOCKET_NAME_MAX];
 	struct dirent *e;
 	DIR *d;
 	int code = socket_dir(dir, sizeof(dir), err);
@@ -286,7 +329,7 @@ int weir_control_each(weir_found_fn *fn, void *arg, struct weir_error *err)
 		cJSON *a;
 		size_t n = strlen(e->d_name);
 
-		if (n != 37 || strcmp(e->d_name + 32, ".sock") != 0)
+		if (n < 38 || n >= SOCKET_NAME_MAX || e->d_name[32] != '-' || strcmp(e->d_name + n - 5, ".sock") != 0)
 			continue;
 		snprintf(j.socket, sizeof(j.socket), "%s/%s", dir, e->d_name);
 		a = talk(j.socket, "{\"do\":\"status\"}");
@@ -316,7 +359,10 @@ static void match(void *arg, const struct weir_found_job *j)
 {
 	struct finding *f = arg;
 
-	if (strcmp(j->name, f->id) != 0 && strncmp(j->id, f->id, strlen(f->id)) != 0)
+	char pid[24];
+
+	snprintf(pid, sizeof(pid), "%lld", (long long)j->pid);
+	if (strcmp(j->name, f->id) != 0 && strncmp(j->id, f->id, strlen(f->id)) != 0 && strcmp(pid, f->id) != 0)
 		return;
 	*f->out = *j;
 	f->count++;
@@ -330,7 +376,7 @@ int weir_control_find(const char *id, struct weir_found_job *out, struct weir_er
 	if (!code && f.count == 0)
 		code = weir_error_set(err, WEIR_ENOTFOUND, "no running job has the id or name '%s'; `weir list` shows those there are", id);
 	if (!code && f.count > 1)
-		code = weir_error_set(err, WEIR_EINVALID, "%d running jobs fit '%s'; give more of the id (`weir list`)", f.count, id);
+		code = weir_error_set(err, WEIR_EINVALID, "%d running jobs fit '%s'; give more of the id, or the pid (`weir list --json`)", f.count, id);
 	return code;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reaching a running job from another terminal: each `weir run` listens on a Unix socket named by its job id in $XDG_RUNTIME_DIR/weir or /tmp/weir-UID. One
+ * Reaching a running job from another terminal: each `weir run` listens on a Unix socket named by its job id and pid in $XDG_RUNTIME_DIR/weir or /tmp/weir-UID. One
  * request per connection: a line of JSON in, a line of JSON out.
  */
 #ifndef WEIR_CLI_CONTROL_H
@@ -20,7 +20,7 @@ struct weir_found_job {
 };
 typedef void weir_found_fn(void *arg, const struct weir_found_job *j);
 int weir_control_each(weir_found_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;
-/* The one job whose id begins with `id`, or whose name is `id`. */
+/* The one job whose id begins with `id`, or whose name or pid is `id`. */
 int weir_control_find(const char *id, struct weir_found_job *out, struct weir_error *err) WEIR_CHECK;
 /* Send a request ({"do":"savepoint",...}) and wait for its answer. The error of the job comes back as an error here. *out_uri: malloc'ed or NULL. */
 int weir_control_ask(const struct weir_found_job *j, const char *request, char **out_uri, struct weir_error *err) WEIR_CHECK;
