@@ -50,7 +50,7 @@ static bool take_ours(const char *option, struct ours *ours)
 {
 	if (strncmp(option, "notify_pipe=", 12) == 0) {
 		free(ours->notify_pipe);
-		ours->notify_pipe = strdup(option + 12);
+		ours->notify_pipe = realpath(option + 12, NULL); /* libfuse goes to "/" */
 	} else if (strncmp(option, "cache=", 6) == 0) {
 		ours->tree.cache_bytes = strtoull(option + 6, NULL, 10);
 	} else if (strncmp(option, "exact=", 6) == 0) {
