@@ -235,9 +235,13 @@ static int open_restore(struct weir_job *j, const char *uri, struct weir_error *
 
 	if (code)
 		return code;
+	code = weir_ckpt_check_files(j->restore, err);
+	if (code)
+		weir_ckpt_suggest(j->restore->fs, j->restore->path, err);
 	free(j->restore_uri);
 	j->restore_uri = weir_fs_uri(j->restore->fs, j->restore->dir);
-	code = weir__job_check_fit(j, j->restore, err);
+	if (!code)
+		code = weir__job_check_fit(j, j->restore, err);
 	base = strrchr(j->restore->dir, '/');
 	j->finished_before = !code && j->restore->properties.kind == WEIR_SNAPSHOT_TERMINATE && base && strncmp(base, "/chk-", 5) == 0;
 	if (j->restore->id >= j->next_ckpt)

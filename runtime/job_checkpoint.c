@@ -178,28 +178,22 @@ static void begin_work(struct weir_work *base)
 	work_over(w, e);
 }
 
-static struct weir_asked *asked_for(struct weir_job *j, enum weir_coordinator_kind kind)
+static struct weir_asked *find_asked(struct weir_job *j, uint64_t id)
 {
-	struct weir_asked *oldest = NULL; /* the list is newest first; the coordinator triggers requests in their order */
+	struct weir_asked *a = j->asked;
 
-	for (struct weir_asked *a = j->asked; a; a = a->next) {
-		enum weir_coordinator_kind k = a->r.kind == WEIR_JOB_SAVEPOINT ? WEIR_COORD_SAVEPOINT : a->r.kind == WEIR_JOB_CHECKPOINT ? WEIR_COORD_CHECKPOINT
-					       : a->r.drain ? WEIR_COORD_DRAIN : WEIR_COORD_STOP;
-		bool taken = false;
-
-		for (struct weir_pending *p = j->pending; p; p = p->next)
-			taken |= p->ask == a->id;
-		if (k == kind && !taken)
-			oldest = a;
-	}
-	return oldest;
+	while (a && a->id != id)
+		a = a->next;
+	return a;
 }
 
-static void trigger(struct weir_job *j, int64_t id, enum weir_coordinator_kind kind)
+static void trigger(struct weir_job *j, const struct weir_coordinator_action *act)
 {
+	int64_t id = act->ckpt;
+	enum weir_coordinator_kind kind = act->snapshot;
 	struct weir_pending *p = calloc(1, sizeof(*p));
 	bool savepoint = kind == WEIR_COORD_SAVEPOINT || kind == WEIR_COORD_STOP || kind == WEIR_COORD_DRAIN;
-	struct weir_asked *a = savepoint ? asked_for(j, kind) : NULL;
+	struct weir_asked *a = act->asked ? find_asked(j, act->request) : NULL;
 	struct job_work *w;
 
 	if (p)
@@ -260,10 +254,7 @@ void weir__job_on_begun(struct weir_job *j, struct weir_job_event *e)
 	}
 	r->kind = p->kind;
 	r->savepoint = r->target && r->target->savepoint;
-	a = NULL;
-	for (struct weir_asked *k = j->asked; k; k = k->next)
-		if (k->id == p->ask)
-			a = k;
+	a = p->ask ? find_asked(j, p->ask) : NULL;
 	r->format = r->savepoint && !(a && a->r.native) ? WEIR_FORMAT_FULL : WEIR_FORMAT_HEAP;
 	r->oper_version = j->cfg.meta_version >= 4 ? 6 : 5;
 	r->triggered_ms = p->started_ms;
@@ -483,7 +474,7 @@ static void act(struct weir_job *j, const struct weir_coordinator_action *a)
 	struct weir_pending *p;
 
 	switch (a->kind) {
-	case WEIR_COORD_TRIGGER: trigger(j, a->ckpt, a->snapshot); break;
+	case WEIR_COORD_TRIGGER: trigger(j, a); break;
 	case WEIR_COORD_ABORT: break; /* NOTIFY_ABORTED follows and tells the tasks */
 	case WEIR_COORD_WRITE: write_metadata(j, a->ckpt); break;
 	case WEIR_COORD_NOTIFY_COMPLETE: notify_complete(j, a->ckpt); break;
