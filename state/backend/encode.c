@@ -12,7 +12,7 @@ enum { PUT_BYTE, MOVE_BOOL, MOVE_1, MOVE_2, MOVE_4, MOVE_8, MOVE_FLOAT, MOVE_DOU
 
 static bool add(struct weir__encoder *e, uint8_t what, uint32_t offset, uint8_t byte, uint32_t size)
 {
-	if (e->nops == WEIR__ENCODE_OPS || e->size + size > WEIR__ENCODE_BYTES / 3)
+	if (e->nops == WEIR__ENCODE_OPS || e->size + size > WEIR__ENCODE_BYTES)
 		return false;
 	e->ops[e->nops++] = (struct weir__encode_op){ .offset = offset, .what = what, .byte = byte };
 	e->size += size;
@@ -68,6 +68,11 @@ bool weir__encoder_make(struct weir__encoder *e, const struct weir_type *t)
 {
 	e->nops = e->size = 0;
 	return make(e, t, 0);
+}
+
+bool weir__encoder_add(struct weir__encoder *e, const struct weir_type *t, uint32_t at)
+{
+	return make(e, t, at);
 }
 
 static uint8_t *put_instant(int64_t ms, uint8_t *out)

@@ -18,6 +18,8 @@ struct weir__encoder {
 
 /* False when the type's wire form is not of fixed size, or the list would be too long. */
 bool weir__encoder_make(struct weir__encoder *e, const struct weir_type *t);
+/* Append the value of type t that lies `at` bytes behind the address given to weir__encode. *e starts zeroed. */
+bool weir__encoder_add(struct weir__encoder *e, const struct weir_type *t, uint32_t at);
 /* Write e->size bytes; returns their end. The same bytes as weir_type_write. */
 uint8_t *weir__encode(const struct weir__encoder *e, const void *v, uint8_t *out);
 

@@ -70,12 +70,12 @@ static uint32_t find_run(struct weir__chunk *c, uint32_t n)
 	return c->nunits;
 }
 
-static struct weir__chunk *add_chunk(struct weir__pool *p)
+static struct weir__chunk *add_chunk(struct weir__pool *p, size_t need)
 {
 	size_t size = SMALLEST;
 	struct weir__chunk *c;
 
-	while ((size < p->bytes / 2 || size < WEIR__POOL_BELOW) && size < LARGEST && p->bytes)
+	while (size < need || (size < p->bytes / 2 && size < LARGEST))
 		size *= 2;
 	c = calloc(1, sizeof(*c) + size / UNIT);
 	if (!c)
@@ -102,13 +102,11 @@ void *weir__pool_take(struct weir__pool *p, size_t n)
 		if (at < c->nunits)
 			break;
 	}
-	while (!c) {
-		c = add_chunk(p);
+	if (!c) {
+		c = add_chunk(p, n);
 		if (!c)
 			return NULL;
 		at = 0;
-		if (c->nunits < units) /* the first chunk is small; the next one is not */
-			c = NULL;
 	}
 	memset(c->used + at, 1, units);
 	c->nused += units;

@@ -95,6 +95,7 @@ static __attribute__((noinline)) uint8_t *insert_row(const struct batch *b, uint
 
 		if (!weir__table_reserve(t, &s->layout, space, 1))
 			return NULL;
+		t->batch = s->b->batch; /* no step in this batch any more */
 		if ((before && t->old.slots != before) || (old && t->old.slots != old)) /* what was handed out has moved */
 			look_again(b, i, b->groups[i]);
 	}

@@ -142,7 +142,7 @@ struct writing {
 	enum weir_keyed_format format;
 	struct weir__image im;
 	struct weir_buf key, ns, user_key, value;
-	struct weir__encoder fast_key, fast_ns, fast_value;
+	struct weir__encoder fast_key, fast_ns, fast_value, fast_slot;
 	struct weir_error *err;
 };
 
@@ -274,7 +274,7 @@ static int write_slot(struct writing *w, const struct part *p, uint8_t *slot)
 static int write_fast(struct writing *w, const struct part *p, uint8_t *slot)
 {
 	struct weir_slice none = { NULL, 0 };
-	uint8_t bytes[WEIR__ENCODE_BYTES], *key, *value, *end;
+	uint8_t bytes[3 * WEIR__ENCODE_BYTES], *key, *value, *end;
 	const void *v = weir__slot_value(&p->layout, slot);
 
 	if (p->layout.in_cell) {
@@ -289,6 +289,24 @@ static int write_fast(struct writing *w, const struct part *p, uint8_t *slot)
 		return weir_keyed_writer_entry(w->w, (struct weir_slice){ bytes, (size_t)(end - bytes) }, none, none, none, 0, w->err);
 	return weir_keyed_writer_entry(w->w, (struct weir_slice){ key, (size_t)(value - key) }, (struct weir_slice){ bytes, (size_t)(key - bytes) }, none,
 				       (struct weir_slice){ value, (size_t)(end - value) }, 0, w->err);
+}
+
+/* The whole slot at once: HEAP wants namespace, key, value in one row. */
+static int write_fastest(struct writing *w, const struct part *p, uint8_t *slot)
+{
+	struct weir_slice none = { NULL, 0 };
+	uint8_t bytes[WEIR__ENCODE_BYTES];
+
+	(void)p;
+	weir__encode(&w->fast_slot, slot, bytes);
+	return weir_keyed_writer_entry(w->w, (struct weir_slice){ bytes, w->fast_slot.size }, none, none, none, 0, w->err);
+}
+
+static bool can_write_fastest(struct writing *w, const struct part *p)
+{
+	w->fast_slot.nops = w->fast_slot.size = 0;
+	return w->format == WEIR_FORMAT_HEAP && !p->layout.in_cell && weir__encoder_add(&w->fast_slot, p->ns, p->layout.ns_off) &&
+	       weir__encoder_add(&w->fast_slot, p->layout.key, p->layout.key_off) && weir__encoder_add(&w->fast_slot, p->value, p->layout.value_off);
 }
 
 static bool can_write_fast(struct writing *w, const struct part *p)
@@ -334,7 +352,7 @@ static int write_part(struct writing *w, uint32_t number, uint32_t g)
 	t.cur.slots = weir__image_at(&w->im, t.cur.slots);
 	if (t.old.slots)
 		t.old.slots = weir__image_at(&w->im, t.old.slots);
-	write = p->meta.kind == WEIR_STATE_TIMER ? write_timer : can_write_fast(w, p) ? write_fast : write_slot;
+	write = p->meta.kind == WEIR_STATE_TIMER ? write_timer : !can_write_fast(w, p) ? write_slot : can_write_fastest(w, p) ? write_fastest : write_fast;
 	while (!code && (slot = weir__table_next(&t, &p->layout, &cursor)) != NULL)
 		code = write(w, p, slot);
 	if (!code && (weir_buf_error(&w->key) || weir_buf_error(&w->ns) || weir_buf_error(&w->user_key) || weir_buf_error(&w->value)))
