@@ -383,7 +383,7 @@ static int64_t job_step(struct weir_actor *a)
 		restart(j);
 	if ((j->state == WEIR_JOB_FAILING || j->state == WEIR_JOB_CANCELLING || (j->state == WEIR_JOB_RUNNING && j->closing)) && j->tasks &&
 	    j->ndone == j->plan->ntasks) {
-		if (!weir__job_tasks_quiet(j))
+		if (!weir__job_tasks_quiet(j) || (j->has_coord && weir_coordinator_is_writing(&j->coord)))
 			return weir_mono_ns(j->host->clock) + 1000000; /* work is still in flight: look again in a millisecond */
 		if (j->state == WEIR_JOB_RUNNING)
 			after_close(j);

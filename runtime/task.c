@@ -5,6 +5,8 @@
  *
  * Order within a step: mail, a snapshot that waits, overflow, processing-time timers, input. So a checkpoint trigger is answered between two batches.
  * Invariants: `state` moves only along the table below; END is sent once; after a barrier was sent for a checkpoint nothing of before it follows.
+ * Start: a task takes no rows before each input has said where it starts (START, behind its first watermark) or that it has nothing (END). Else rows that
+ * were late would not be late after a restore, when the watermark of one input, or the end of an empty one, comes behind the rows of another.
  */
 #include "runtime/task.h"
 
@@ -251,6 +253,39 @@ static int triggered(struct weir_task *t, struct weir_ckpt_request *r, struct we
 	return code ? code : take_snapshot(t, r, err);
 }
 
+/* The request whose barriers came in; older ones can no longer be taken when barriers align, and go with it. */
+static struct weir_ckpt_request *take_aligning(struct weir_task *t, int64_t id)
+{
+	struct weir_ckpt_request *found = NULL;
+
+	for (uint32_t i = 0; i < WEIR_TASK_ALIGNING; i++) {
+		struct weir_ckpt_request *r = t->aligning[i];
+
+		if (r && r->id == id)
+			found = r;
+		else if (r && t->gate.exactly_once && r->id < id)
+			weir_ckpt_request_unref(r);
+		else
+			continue;
+		t->aligning[i] = NULL;
+	}
+	return found;
+}
+
+static void keep_aligning(struct weir_task *t, struct weir_ckpt_request *r)
+{
+	struct weir_ckpt_request **slot = &t->aligning[0];
+
+	for (uint32_t i = 0; i < WEIR_TASK_ALIGNING; i++) { /* a free place, else the oldest's */
+		if (t->aligning[i] && t->aligning[i]->id == r->id)
+			return;
+		if (*slot && (!t->aligning[i] || t->aligning[i]->id < (*slot)->id))
+			slot = &t->aligning[i];
+	}
+	weir_ckpt_request_unref(*slot);
+	*slot = weir_ckpt_request_ref(r);
+}
+
 static int gate_event(struct weir_task *t, const struct weir_gate_event *ev, struct weir_error *err)
 {
 	struct weir_gate_actions todo;
@@ -259,11 +294,10 @@ static int gate_event(struct weir_task *t, const struct weir_gate_event *ev, str
 	for (uint32_t i = 0; i < todo.count && !code; i++) {
 		struct weir_gate_action *a = &todo.items[i];
 
-		if (a->kind == WEIR_GATE_SNAPSHOT && t->aligning && t->aligning->id == a->ckpt) {
-			struct weir_ckpt_request *r = t->aligning;
+		if (a->kind == WEIR_GATE_SNAPSHOT) {
+			struct weir_ckpt_request *r = take_aligning(t, a->ckpt);
 
-			t->aligning = NULL;
-			code = take_snapshot(t, r, err);
+			code = r ? take_snapshot(t, r, err) : weir_error_set(err, WEIR_EBUG, "no barrier of checkpoint %lld is known", (long long)a->ckpt);
 			weir_ckpt_request_unref(r);
 		} else if (a->kind == WEIR_GATE_ABORT) {
 			struct weir_task_event e = { .kind = WEIR_TASK_DECLINE, .task = t->number, .ckpt = a->ckpt, .reason = a->reason };
@@ -278,10 +312,7 @@ static int barrier(struct weir_task *t, uint32_t channel, struct weir_ckpt_reque
 {
 	struct weir_gate_event ev = { .kind = WEIR_GATE_BARRIER, .channel = channel, .ckpt = r->id, .at_ms = weir_now_ms(t->clock) };
 
-	if (!t->aligning || t->aligning->id < r->id) {
-		weir_ckpt_request_unref(t->aligning);
-		t->aligning = weir_ckpt_request_ref(r);
-	}
+	keep_aligning(t, r);
 	return gate_event(t, &ev, err);
 }
 
@@ -293,13 +324,31 @@ static int merge_event(struct weir_task *t, enum weir_watermark_event_kind kind,
 	struct weir_watermark_change change;
 	int code = weir_watermark_merge_step(&t->merge, &ev, &change, err);
 
+	if (!code && change.status_changed && !change.idle && !t->ops[0].op->ops->own_watermarks)
+		code = forward_idle(t, &t->ops[0], false, err);
 	if (!code && change.advanced) {
 		atomic_store_explicit(&t->watermark_ms, change.watermark, memory_order_relaxed);
 		code = op_watermark(t, t->ops[0].op, change.watermark, err);
 	}
-	if (!code && change.status_changed && !t->ops[0].op->ops->own_watermarks)
-		code = forward_idle(t, &t->ops[0], change.idle, err);
+	if (!code && change.status_changed && change.idle && !t->ops[0].op->ops->own_watermarks)
+		code = forward_idle(t, &t->ops[0], true, err);
 	return code;
+}
+
+static int input_started(struct weir_task *t, uint32_t channel, struct weir_error *err)
+{
+	if (t->started_in[channel])
+		return 0;
+	t->started_in[channel] = true;
+	return --t->waiting_in ? 0 : weir__task_send_start(t, err);
+}
+
+/* Rows that came before another input has started. */
+static bool is_early(const struct weir_task *t, uint32_t channel)
+{
+	enum weir_element_kind next;
+
+	return t->waiting_in && weir_channel_peek(t->in[channel], &next) && next == WEIR_EL_BATCH;
 }
 
 static int element(struct weir_task *t, uint32_t channel, struct weir_element *e, struct weir_error *err)
@@ -320,7 +369,12 @@ static int element(struct weir_task *t, uint32_t channel, struct weir_element *e
 		return merge_event(t, e->u.value ? WEIR_WATERMARK_IDLE : WEIR_WATERMARK_ACTIVE, channel, 0, err);
 	case WEIR_EL_BARRIER:
 		return barrier(t, channel, e->u.request, err);
+	case WEIR_EL_START:
+		return input_started(t, channel, err);
 	case WEIR_EL_END:
+		code = input_started(t, channel, err);
+		if (code)
+			return code;
 		code = merge_event(t, WEIR_WATERMARK_FINISHED, channel, 0, err);
 		return !code && ++t->ended_in == t->nin ? finish_ops(t, err) : code;
 	case WEIR_EL_CANCEL:
@@ -342,7 +396,7 @@ static int read_inputs(struct weir_task *t, bool *out_more, struct weir_error *e
 		int code;
 
 		t->next_in = c + 1 == t->nin ? 0 : c + 1;
-		if (weir_gate_is_blocked(&t->gate, c) || !weir_channel_pop(t->in[c], &e)) {
+		if (weir_gate_is_blocked(&t->gate, c) || is_early(t, c) || !weir_channel_pop(t->in[c], &e)) {
 			idle++;
 			continue;
 		}
@@ -382,7 +436,7 @@ static int poll_source(struct weir_task *t, int64_t now_ms, bool *out_more, stru
 		t->source_ended = true;
 		return finish_ops(t, err);
 	}
-	return 0;
+	return weir__task_send_start(t, err);
 }
 
 /* ---- processing time ---- */

@@ -85,6 +85,8 @@ struct weir_op_slot { /* an operator instance and what the task keeps about it *
 	uint32_t max_parallelism;
 };
 
+#define WEIR_TASK_ALIGNING (WEIR_GATE_PENDING_MAX + 1)
+
 struct weir_task {
 	struct weir_actor actor;         /* first */
 	uint32_t number;                 /* in the job */
@@ -104,6 +106,9 @@ struct weir_task {
 	struct weir_watermark_merge merge;
 	uint32_t next_in;                /* fairness */
 	uint32_t ended_in;
+	uint32_t waiting_in;             /* inputs that have not started: no rows are taken before it is 0 */
+	bool *started_in;                /* of each input */
+	bool started;                    /* START was sent */
 	bool source_ended;
 	bool stop_requested, finished_before; /* finished_before: restored from the checkpoint of a finished job */
 
@@ -115,7 +120,7 @@ struct weir_task {
 	_Atomic bool has_mail;
 
 	struct weir_snapshot *running_snapshot; /* the backend allows one at a time */
-	struct weir_ckpt_request *aligning;     /* whose barriers are coming in */
+	struct weir_ckpt_request *aligning[WEIR_TASK_ALIGNING]; /* whose barriers are coming in; exactly once: one */
 	struct weir_ckpt_request *waiting;      /* aligned, but an earlier snapshot is still being written: input waits */
 	_Atomic uint32_t inflight;              /* work submitted and not over */
 	int64_t last_snapshot_id;
@@ -143,6 +148,7 @@ void weir_task_mail(struct weir_task *t, const struct weir_mail *m);
 /* exchange.c */
 int weir__task_send(struct weir_task *t, uint32_t channel, struct weir_element *e, struct weir_error *err); /* takes the element over */
 int weir__task_send_all(struct weir_task *t, enum weir_element_kind kind, int64_t value, struct weir_ckpt_request *request, struct weir_error *err);
+int weir__task_send_start(struct weir_task *t, struct weir_error *err); /* once; comes by itself before the first batch */
 bool weir__task_flush_overflow(struct weir_task *t); /* true when nothing is left */
 int weir__task_emit(struct weir_task *t, struct weir_op_slot *slot, const char *tag, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err);
 /* task_state.c */

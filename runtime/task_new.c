@@ -139,7 +139,8 @@ void weir_task_free(struct weir_task *t)
 		weir_element_drop(&t->overflow.items[i].element);
 	weir_vec_fini(&t->overflow);
 	weir_watermark_merge_fini(&t->merge);
-	weir_ckpt_request_unref(t->aligning);
+	for (uint32_t i = 0; i < WEIR_TASK_ALIGNING; i++)
+		weir_ckpt_request_unref(t->aligning[i]);
 	weir_ckpt_request_unref(t->waiting);
 	for (struct weir_mail *m = t->mail, *next; m; m = next) {
 		next = m->next;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # tests/run.sh BUILD [NAME]: run the unit programs of one build folder and add up their counts.
 set -u
+export WEIR_SOURCE=${WEIR_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
 build=$1; only=${2:-}
 passed=0; failed=0; skipped=0
 for t in $(find "$build/tests" -type f -perm -u+x -name "test_*${only}*" | sort); do
