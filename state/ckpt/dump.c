@@ -39,7 +39,7 @@ struct dump {
 	WEIR_VEC(struct weir_fs_map *) maps; /* of in-flight data */
 	struct weir_arena mem;
 	const struct weir_state_info *last_state; /* with its group: entries of a state come in runs */
-	uint32_t last_group, hint;
+	uint32_t last_group;
 	bool no_memory;
 	struct weir_buf line, line2;
 };
@@ -173,7 +173,7 @@ static uint32_t group_of(struct dump *d, const struct weir_operator_state *op, c
 
 static void keep(struct dump *d, struct weir_slice *s)
 {
-	if (!s->ptr || s->len == 0 || weir__view_holds(d->view, *s, &d->hint))
+	if (!s->ptr || s->len == 0 || weir__view_holds(d->view, *s))
 		return;
 	s->ptr = weir_arena_copy(&d->mem, s->ptr, s->len);
 	if (!s->ptr)

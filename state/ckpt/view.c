@@ -65,6 +65,24 @@ static int compare_states(const void *a, const void *b)
 	return c ? c : strcmp(x->name, y->name);
 }
 
+static int compare_held(const void *a, const void *b)
+{
+	const uint8_t *x = ((const struct weir_slice *)a)->ptr, *y = ((const struct weir_slice *)b)->ptr;
+
+	return (x > y) - (x < y);
+}
+
+static int index_held(struct weir_view *v, struct weir_error *err)
+{
+	if (!weir_vec_reserve(&v->held, v->parts.len + 1))
+		return weir_error_set(err, WEIR_ENOMEM, "no memory for a view of %zu handles", v->parts.len);
+	for (size_t i = 0; i < v->parts.len; i++)
+		if (v->parts.items[i].bytes.len)
+			v->held.items[v->held.len++] = v->parts.items[i].bytes;
+	qsort(v->held.items, v->held.len, sizeof(*v->held.items), compare_held);
+	return 0;
+}
+
 int weir_view_open(struct weir_ckpt *c, struct weir_view **out, struct weir_error *err)
 {
 	struct weir_view *v = calloc(1, sizeof(*v));
@@ -74,6 +92,8 @@ int weir_view_open(struct weir_ckpt *c, struct weir_view **out, struct weir_erro
 		return weir_error_set(err, WEIR_ENOMEM, "no memory for a view of %s", c->path ? c->path : "a checkpoint");
 	v->ckpt = c;
 	code = weir__view_open_parts(v, err);
+	if (code == 0)
+		code = index_held(v, err);
 	if (code) {
 		v->ckpt = NULL; /* stays the caller's */
 		weir_view_close(v);
@@ -99,6 +119,7 @@ void weir_view_close(struct weir_view *v)
 	}
 	weir_vec_fini(&v->parts);
 	weir_vec_fini(&v->states);
+	weir_vec_fini(&v->held);
 	weir_arena_fini(&v->mem);
 	weir_ckpt_close(v->ckpt);
 	free(v);
@@ -130,20 +151,19 @@ const struct weir_state_info *weir_view_find(const struct weir_view *v, const st
 	return NULL;
 }
 
-bool weir__view_holds(const struct weir_view *v, struct weir_slice s, uint32_t *hint)
+bool weir__view_holds(const struct weir_view *v, struct weir_slice s)
 {
-	for (size_t i = 0; i <= v->parts.len; i++) {
-		size_t k = i == 0 ? *hint : i - 1;
-		const struct weir__part *p = k < v->parts.len ? &v->parts.items[k] : NULL;
+	size_t lo = 0, hi = v->held.len;
 
-		if (p && p->bytes.ptr && s.ptr >= p->bytes.ptr && s.ptr + s.len <= p->bytes.ptr + p->bytes.len) {
-			*hint = (uint32_t)k;
-			return true;
-		}
-		if (i == 0 && !p)
-			*hint = 0;
+	while (lo < hi) { /* the last part that begins at or before s */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (v->held.items[mid].ptr <= s.ptr)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	return false;
+	return lo > 0 && s.ptr + s.len <= v->held.items[lo - 1].ptr + v->held.items[lo - 1].len;
 }
 
 /* ---- problems ---- */

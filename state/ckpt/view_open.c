@@ -70,7 +70,8 @@ static void keyed_info(const struct weir__part *part, const struct weir_keyed_st
 {
 	struct weir_type *t = m->stored;
 
-	*out = (struct weir_state_info){ .op = part->op, .kind = m->kind, .name = (char *)(uintptr_t)m->name, .key = part->meta->key, .ns = m->ns, .value = t, .stored = t };
+	*out = (struct weir_state_info){ .op = part->op, .kind = m->kind, .name = (char *)(uintptr_t)m->name, .key = part->meta->key, .ns = m->ns,
+					 .value = t, .stored = t };
 	if (m->kind == WEIR_STATE_TIMER) {
 		out->value = NULL;
 		out->key = t->kind == WEIR_TIMER ? t->fields[0].type : NULL;

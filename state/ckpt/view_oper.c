@@ -84,8 +84,8 @@ static int raw_partition(struct weir__scan_ctx *x, struct weir__part *part, uint
 	int code;
 
 	if (from < 0 || (uint64_t)from > part->bytes.len) {
-		code = weir_error_at(err, WEIR_ECORRUPT, part->path, WEIR_NO_OFFSET, "raw operator state, partition %u: its offset %lld lies outside of the %zu bytes of the stream", k,
-				     (long long)from, part->bytes.len);
+		code = weir_error_at(err, WEIR_ECORRUPT, part->path, WEIR_NO_OFFSET, "raw operator state, partition %u: its offset %lld lies outside of the "
+				     "%zu bytes of the stream", k, (long long)from, part->bytes.len);
 		return weir__scan_damage(x, -1, code, err);
 	}
 	e.value = (struct weir_slice){ part->bytes.ptr ? part->bytes.ptr + from : (const uint8_t *)"", (size_t)(to - from) };

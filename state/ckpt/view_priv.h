@@ -50,6 +50,7 @@ struct weir_view {
 	WEIR_VEC(struct weir__part) parts;
 	WEIR_VEC(struct weir_state_info *) states; /* sorted when open */
 	uint32_t op_states;                        /* while opening: first state of the current operator */
+	WEIR_VEC(struct weir_slice) held;          /* bytes of the parts, by address */
 };
 
 /* One scan, what it looks for, where it stands. */
@@ -94,6 +95,6 @@ void weir__problem_fill(struct weir_problem *out, struct weir__problem_text *buf
 const char *weir__operator_text(const struct weir_operator_state *op, char *buf, size_t size);
 
 /* Do these bytes live as long as the view (inside a mapping or the metadata), so that they need no copy? */
-bool weir__view_holds(const struct weir_view *v, struct weir_slice s, uint32_t *hint);
+bool weir__view_holds(const struct weir_view *v, struct weir_slice s);
 
 #endif

@@ -127,7 +127,8 @@ static int check_entry(void *arg, const struct weir_entry *e)
 
 /* ---- files nobody reads ---- */
 
-static int check_file(struct verify *v, const struct weir_operator_state *op, int32_t subtask, const struct weir_stream_handle *h, const char *kind, struct weir_error *err)
+static int check_file(struct verify *v, const struct weir_operator_state *op, int32_t subtask, const struct weir_stream_handle *h, const char *kind,
+		      struct weir_error *err)
 {
 	struct weir_error why = WEIR_ERROR_INIT;
 	struct weir_fs_map *map = NULL;
@@ -155,7 +156,8 @@ static int check_file(struct verify *v, const struct weir_operator_state *op, in
 	return 0;
 }
 
-static int check_keyed_files(struct verify *v, const struct weir_operator_state *op, int32_t subtask, const struct weir_keyed_handle *k, int depth, struct weir_error *err)
+static int check_keyed_files(struct verify *v, const struct weir_operator_state *op, int32_t subtask, const struct weir_keyed_handle *k, int depth,
+			     struct weir_error *err)
 {
 	int code = 0;
 
