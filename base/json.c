@@ -2,6 +2,7 @@
 /* JSON text. Number forms follow Java's Double.toString and Float.toString (shortest digits that read back equal). */
 #include "base/json.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +107,15 @@ static void put_float(struct weir_buf *b, double v, bool single)
 		weir_buf_text(b, signbit(v) ? "-0.0" : "0.0");
 		return;
 	}
-	for (int precision = 1; precision < 17; precision++) { /* at least two digits, as Java: 4.9E-324 */
+	if (fabs(v) < 1e7 && v == (double)(int64_t)v) { /* whole: no search */
+		weir_buf_printf(b, "%lld.0", (long long)v);
+		return;
+	}
+	/* A decimal of up to DBL_DIG digits comes back from %.*e with DBL_DIG digits, padded with zeros: so the search may start there. Subnormal
+	 * numbers have fewer; they start at two digits, as Java does: 4.9E-324. */
+	int precision = single ? (fabs(v) < (double)FLT_MIN ? 1 : FLT_DIG - 1) : (fabs(v) < DBL_MIN ? 1 : DBL_DIG - 1);
+
+	for (; precision < 17; precision++) {
 		snprintf(text, sizeof(text), "%.*e", precision, v);
 		if (single ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v)
 			break;

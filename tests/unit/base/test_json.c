@@ -3,6 +3,11 @@
 #include "tests/lib/weirtest.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
 
 static void expect_f64(double v, const char *text)
 {
@@ -50,5 +55,45 @@ WEIR_TEST(strings_are_escaped)
 
 	weir_json_str(&b, in, sizeof(in) - 1);
 	ck_assert_str_eq(weir_buf_cstr(&b), "\"a\\\"\\\\\\n\\u0001z\\u0000\\ud800\u00e9\"");
+	weir_buf_fini(&b);
+}
+
+/* The shortest of all lengths, tried one by one: what the search must find. */
+static int shortest(double v)
+{
+	char text[40];
+
+	for (int digits = 1; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*e", digits - 1, v);
+		if (strtod(text, NULL) == v)
+			return digits;
+	}
+	return 17;
+}
+
+WEIR_TEST(doubles_print_with_the_fewest_digits)
+{
+	struct weir_rng r = { 7 };
+	struct weir_buf b = { 0 };
+
+	for (int i = 0; i < 20000; i++) {
+		double v = i % 2 ? weir_rng_unit(&r) * 1000 : (double)weir_rng_below(&r, 100000) / 64.0;
+		int digits = 0, zeros = 0;
+		bool lead = true;
+
+		if (v == 0)
+			continue;
+		weir_buf_clear(&b);
+		weir_json_f64(&b, v);
+		ck_assert(strtod(weir_buf_cstr(&b), NULL) == v);
+		for (const char *p = weir_buf_cstr(&b); *p && *p != 'E'; p++) {
+			lead = lead && (*p == '0' || *p == '.');
+			if (*p < '0' || *p > '9' || lead)
+				continue;
+			zeros = *p == '0' ? zeros + 1 : 0;
+			digits++;
+		}
+		ck_assert_int_eq(digits - zeros, shortest(v));
+	}
 	weir_buf_fini(&b);
 }
