@@ -20,6 +20,7 @@ enum weir_element_kind {
 	WEIR_EL_BARRIER,   /* request */
 	WEIR_EL_CANCEL,    /* value: checkpoint id that will not happen */
 	WEIR_EL_END,       /* no more rows; barriers may still come */
+	WEIR_EL_START,     /* the watermark from which the producer starts has been sent: rows may follow */
 };
 
 struct weir_element {
@@ -53,6 +54,16 @@ bool weir_channel_pop(struct weir_channel *c, struct weir_element *out);
 static inline bool weir_channel_empty(const struct weir_channel *c)
 {
 	return atomic_load_explicit(&c->head, memory_order_relaxed) == atomic_load(&c->tail);
+}
+/* Consumer. The kind of the next element; false when it is empty. */
+static inline bool weir_channel_peek(const struct weir_channel *c, enum weir_element_kind *out)
+{
+	uint32_t head = atomic_load_explicit(&c->head, memory_order_relaxed);
+
+	if (head == atomic_load(&c->tail))
+		return false;
+	*out = c->slots[head % WEIR_CHANNEL_SLOTS].kind;
+	return true;
 }
 /* Drop what is left: neither side may be running. */
 void weir_channel_discard(struct weir_channel *c);

@@ -57,10 +57,22 @@ bool weir__task_flush_overflow(struct weir_task *t)
 	return true;
 }
 
+/* Into empty rings but for a watermark and a barrier or two: it never waits behind rows. */
+int weir__task_send_start(struct weir_task *t, struct weir_error *err)
+{
+	if (t->started)
+		return 0;
+	t->started = true;
+	return weir__task_send_all(t, WEIR_EL_START, 0, NULL, err);
+}
+
 static int send_batch(struct weir_task *t, uint32_t channel, struct weir_batch *b, const uint16_t *rows, uint32_t n, struct weir_error *err)
 {
 	struct weir_element e = { .kind = WEIR_EL_BATCH };
+	int code = weir__task_send_start(t, err);
 
+	if (code)
+		return code;
 	if (rows) {
 		if (n == 0)
 			return 0;

@@ -154,7 +154,9 @@ static int make_inputs(struct weir_task *t, bool exactly_once, struct weir_error
 		return 0;
 	t->in = weir_arena_zero(&t->arena, t->nin * sizeof(*t->in));
 	gate = weir_arena_zero(&t->arena, t->nin);
-	if (!t->in || !gate)
+	t->started_in = weir_arena_zero(&t->arena, t->nin * sizeof(*t->started_in));
+	t->waiting_in = t->nin;
+	if (!t->in || !gate || !t->started_in)
 		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
 	weir_gate_init(&t->gate, t->nin, exactly_once, gate);
 	return weir_watermark_merge_init(&t->merge, t->nin, err);
@@ -182,6 +184,11 @@ int weir__job_build(struct weir_job *j, struct weir_error *err)
 			t->finished_before = j->finished_before;
 			t->tell = on_task_event;
 			t->job = j;
+			for (uint32_t i = 0; i < t->nops; i++) {
+				t->ops[i].op->job_id = j->cfg.job_id;
+				t->ops[i].op->attempt = j->attempt;
+				t->ops[i].op->exclusive = j->store != NULL;
+			}
 			code = make_inputs(t, j->cfg.exactly_once, err);
 			j->nchannels += t->nin;
 		}
