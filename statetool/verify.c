@@ -138,7 +138,8 @@ char *weir_complete_beside(const char *dir)
 	*slash = 0;
 	if (weir_fs_list(fs, path, neighbour, &n, NULL))
 		goto out;
-	qsort(n.ids.items, n.ids.len, sizeof(int64_t), newest_first);
+	if (n.ids.len)
+		qsort(n.ids.items, n.ids.len, sizeof(int64_t), newest_first);
 	for (size_t i = 0; i < n.ids.len && !found; i++) {
 		if (n.ids.items[i] == self || asprintf(&uri, "%s/chk-%" PRId64, path, n.ids.items[i]) < 0)
 			continue;
