@@ -24,7 +24,7 @@
 
 static char log_text[512]; /* libfuse's last complaint; one mount a process */
 
-static void catch_log(enum fuse_log_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void catch_log(enum fuse_log_level level, const char *fmt, va_list ap)
 {
 	size_t n = strlen(log_text);
 

@@ -64,7 +64,7 @@ static int status(struct weir_tree *t, struct weir_buf *b)
 	return 0;
 }
 
-static int incomplete(struct weir_tree *t, struct weir_node n, struct weir_buf *b)
+static int incomplete(struct weir_tree *t, struct weir_inode n, struct weir_buf *b)
 {
 	const struct weir_snapshot *s = weir_source_slot(t->src, n.snapshot);
 	char text[1200];
@@ -249,7 +249,7 @@ static void leaf_text(const struct weir_state_info *s, const struct weir_entry *
 	}
 }
 
-static int leaf(struct weir_tree *t, struct weir_node n, const struct weir__place *p, struct weir_buf *b, struct weir_error *err)
+static int leaf(struct weir_tree *t, struct weir_inode n, const struct weir__place *p, struct weir_buf *b, struct weir_error *err)
 {
 	const struct weir_index *x;
 	const struct weir_entry *e;
@@ -283,7 +283,7 @@ static int leaf(struct weir_tree *t, struct weir_node n, const struct weir__plac
 }
 
 /* all.jsonl and keys.txt: one segment a key group. */
-static int listing(struct weir_tree *t, struct weir_node n, const struct weir__place *p, uint64_t segment, struct weir_buf *b, struct weir_error *err)
+static int listing(struct weir_tree *t, struct weir_inode n, const struct weir__place *p, uint64_t segment, struct weir_buf *b, struct weir_error *err)
 {
 	const struct weir_index *x;
 	struct weir_facts *f;
@@ -307,7 +307,7 @@ static int listing(struct weir_tree *t, struct weir_node n, const struct weir__p
 	return 0;
 }
 
-static int number(struct weir_tree *t, struct weir_node n, struct weir_buf *b, struct weir_error *err)
+static int number(struct weir_tree *t, struct weir_inode n, struct weir_buf *b, struct weir_error *err)
 {
 	struct weir_facts *f;
 	int rc = weir__facts(t, n, &f, err);
@@ -320,7 +320,7 @@ static int number(struct weir_tree *t, struct weir_node n, struct weir_buf *b, s
 }
 
 /* ---- dispatch ---- */
-int weir__segments(struct weir_tree *t, struct weir_node n, uint64_t *out, struct weir_error *err)
+int weir__segments(struct weir_tree *t, struct weir_inode n, uint64_t *out, struct weir_error *err)
 {
 	struct weir_facts *f;
 	int rc = 0;
@@ -334,7 +334,7 @@ int weir__segments(struct weir_tree *t, struct weir_node n, uint64_t *out, struc
 	return rc;
 }
 
-static int render_state(struct weir_tree *t, struct weir_node n, const struct weir__place *p, uint64_t segment, struct weir_buf *b, struct weir_error *err)
+static int render_state(struct weir_tree *t, struct weir_inode n, const struct weir__place *p, uint64_t segment, struct weir_buf *b, struct weir_error *err)
 {
 	switch (n.kind) {
 	case NODE_TYPE: weir_describe_state(p->state, b); return 0;
@@ -352,7 +352,7 @@ static int render_state(struct weir_tree *t, struct weir_node n, const struct we
 	}
 }
 
-static int render_operator(struct weir_tree *t, struct weir_node n, const struct weir__place *p, struct weir_buf *b)
+static int render_operator(struct weir_tree *t, struct weir_inode n, const struct weir__place *p, struct weir_buf *b)
 {
 	char text[1024];
 
@@ -370,7 +370,7 @@ static int render_operator(struct weir_tree *t, struct weir_node n, const struct
 	}
 }
 
-int weir__render(struct weir_tree *t, struct weir_node n, uint64_t segment, struct weir_buf *b, struct weir_error *err)
+int weir__render(struct weir_tree *t, struct weir_inode n, uint64_t segment, struct weir_buf *b, struct weir_error *err)
 {
 	struct weir__place p;
 	int rc;
@@ -393,10 +393,10 @@ int weir__render(struct weir_tree *t, struct weir_node n, uint64_t segment, stru
 	case NODE_PROBLEMS: return weir_view_verify(p.view, problem_line, b, err);
 	default: break;
 	}
-	return weir__node_is_state(n.kind) ? render_state(t, n, &p, segment, b, err) : render_operator(t, n, &p, b);
+	return weir__inode_is_state(n.kind) ? render_state(t, n, &p, segment, b, err) : render_operator(t, n, &p, b);
 }
 
-static int64_t *length_slot(struct weir_tree *t, struct weir_node n, uint64_t segment)
+static int64_t *length_slot(struct weir_tree *t, struct weir_inode n, uint64_t segment)
 {
 	struct weir_snapshot *s = weir_source_slot(t->src, n.snapshot);
 	struct weir_facts *f;
@@ -407,14 +407,14 @@ static int64_t *length_slot(struct weir_tree *t, struct weir_node n, uint64_t se
 	return f->counted && segment < f->nfull ? &(n.kind == NODE_ALL ? f->all_len : f->keys_len)[segment] : NULL;
 }
 
-int64_t weir__segment_length(struct weir_tree *t, struct weir_node n, uint64_t segment)
+int64_t weir__segment_length(struct weir_tree *t, struct weir_inode n, uint64_t segment)
 {
 	int64_t *slot = length_slot(t, n, segment);
 
 	return slot ? __atomic_load_n(slot, __ATOMIC_RELAXED) : -1;
 }
 
-void weir__segment_learn(struct weir_tree *t, struct weir_node n, uint64_t segment, uint64_t length)
+void weir__segment_learn(struct weir_tree *t, struct weir_inode n, uint64_t segment, uint64_t length)
 {
 	int64_t *slot = length_slot(t, n, segment);
 

@@ -19,12 +19,12 @@
 #include "statetool/list.h"
 #include "statetool/text.h"
 
-typedef int count_fn(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err);
-typedef int nth_fn(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err);
-typedef int find_fn(struct weir_tree *t, struct weir_node dir, const char *name, struct weir_node *out, struct weir_error *err);
+typedef int count_fn(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err);
+typedef int nth_fn(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err);
+typedef int find_fn(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err);
 
 struct row {
-	enum weir_node_kind parent, kind;
+	enum weir_inode_kind parent, kind;
 	const char *name; /* of a single entry */
 	count_fn *count;  /* a single entry: 0 or 1; NULL = 1 */
 	nth_fn *nth;      /* many */
@@ -50,23 +50,23 @@ static const uint8_t shapes[NODE_KINDS] = {
 
 enum weir_shape weir_tree_shape(uint64_t ino)
 {
-	struct weir_node n = weir_node_unpack(ino);
+	struct weir_inode n = weir_inode_unpack(ino);
 
 	return n.kind < NODE_KINDS ? (enum weir_shape)shapes[n.kind] : WEIR_SHAPE_FILE;
 }
 
 /* ---- where a node lives ---- */
-bool weir__node_is_state(enum weir_node_kind k)
+bool weir__inode_is_state(enum weir_inode_kind k)
 {
 	return k >= NODE_STATE || k == NODE_TIMER || k == NODE_SERVICE || k == NODE_OPER_STATE || k == NODE_MODE || k == NODE_BROADCAST;
 }
 
-static bool is_operator(enum weir_node_kind k)
+static bool is_operator(enum weir_inode_kind k)
 {
-	return (k >= NODE_OPERATOR && !weir__node_is_state(k)) || k == NODE_UID_LINK || k == NODE_NAME_LINK;
+	return (k >= NODE_OPERATOR && !weir__inode_is_state(k)) || k == NODE_UID_LINK || k == NODE_NAME_LINK;
 }
 
-int weir__place_of(struct weir_tree *t, struct weir_node n, struct weir__place *out, struct weir_error *err)
+int weir__place_of(struct weir_tree *t, struct weir_inode n, struct weir__place *out, struct weir_error *err)
 {
 	struct weir__place p = { 0 };
 	int rc;
@@ -80,7 +80,7 @@ int weir__place_of(struct weir_tree *t, struct weir_node n, struct weir__place *
 	if (rc)
 		return rc;
 	p.ckpt = weir_view_ckpt(p.view);
-	if (weir__node_is_state(n.kind)) {
+	if (weir__inode_is_state(n.kind)) {
 		if (n.slot >= weir_view_nstates(p.view))
 			return WEIR_ENOTFOUND;
 		p.state = weir_view_state(p.view, n.slot);
@@ -116,7 +116,7 @@ static int snapshots_count(struct weir_tree *t, bool complete, uint64_t *out)
 	return 0;
 }
 
-static int snapshots_nth(struct weir_tree *t, bool complete, uint64_t i, struct weir_node *out, struct weir_buf *name)
+static int snapshots_nth(struct weir_tree *t, bool complete, uint64_t i, struct weir_inode *out, struct weir_buf *name)
 {
 	for (uint32_t k = 0; k < weir_source_count(t->src); k++) {
 		const struct weir_snapshot *s = weir_source_slot(t->src, k);
@@ -130,25 +130,25 @@ static int snapshots_nth(struct weir_tree *t, bool complete, uint64_t i, struct 
 	return WEIR_ENOTFOUND;
 }
 
-static int complete_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int complete_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
 	(void)dir, (void)err;
 	return snapshots_count(t, true, out);
 }
 
-static int complete_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int complete_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	(void)dir, (void)err;
 	return snapshots_nth(t, true, i, out, name);
 }
 
-static int incomplete_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int incomplete_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
 	(void)dir, (void)err;
 	return snapshots_count(t, false, out);
 }
 
-static int incomplete_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int incomplete_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	int rc = snapshots_nth(t, false, i, out, name);
 
@@ -157,7 +157,7 @@ static int incomplete_nth(struct weir_tree *t, struct weir_node dir, uint64_t i,
 	return rc;
 }
 
-static int latest_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int latest_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
 	(void)dir, (void)err;
 	*out = weir_source_latest(t->src) >= 0;
@@ -165,7 +165,7 @@ static int latest_count(struct weir_tree *t, struct weir_node dir, uint64_t *out
 }
 
 /* ---- operators ---- */
-static int operators_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int operators_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
 	struct weir__place p;
 	int rc = weir__place_of(t, dir, &p, err);
@@ -175,7 +175,7 @@ static int operators_count(struct weir_tree *t, struct weir_node dir, uint64_t *
 	return rc;
 }
 
-static int operators_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int operators_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	struct weir__place p;
 	char hex[33];
@@ -217,7 +217,7 @@ static int named_nth(struct weir_tree *t, const struct weir_ckpt *c, text_fn *te
 	return WEIR_ENOTFOUND;
 }
 
-static int named_count(struct weir_tree *t, struct weir_node dir, text_fn *text, uint64_t *out, struct weir_error *err)
+static int named_count(struct weir_tree *t, struct weir_inode dir, text_fn *text, uint64_t *out, struct weir_error *err)
 {
 	struct weir__place p;
 	char buf[1024];
@@ -240,9 +240,9 @@ static void put_name(const char *text, struct weir_buf *name)
 	weir_name_shorten(name, from, 240, hash, false);
 }
 
-static int uids_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err) { return named_count(t, dir, uid_text, out, err); }
+static int uids_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err) { return named_count(t, dir, uid_text, out, err); }
 
-static int uids_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int uids_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	struct weir__place p;
 	char buf[1024];
@@ -256,7 +256,7 @@ static int uids_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struc
 }
 
 /* Any name at all: its hash is the operator's id, if there is such an operator. */
-static int uids_find(struct weir_tree *t, struct weir_node dir, const char *name, struct weir_node *out, struct weir_error *err)
+static int uids_find(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
 {
 	struct weir__place p;
 	struct weir_buf uid = { 0 };
@@ -278,9 +278,9 @@ static int uids_find(struct weir_tree *t, struct weir_node dir, const char *name
 	return rc;
 }
 
-static int names_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err) { return named_count(t, dir, name_text, out, err); }
+static int names_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err) { return named_count(t, dir, name_text, out, err); }
 
-static int names_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int names_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	struct weir__place p;
 	char buf[1024], other[1024];
@@ -299,7 +299,7 @@ static int names_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, stru
 	return 0;
 }
 
-static int has_uid(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int has_uid(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
 	struct weir__place p;
 	char buf[1024];
@@ -310,7 +310,7 @@ static int has_uid(struct weir_tree *t, struct weir_node dir, uint64_t *out, str
 	return rc;
 }
 
-static int has_name(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int has_name(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
 	struct weir__place p;
 	int rc = weir__place_of(t, dir, &p, err);
@@ -346,7 +346,7 @@ static int state_nth(const struct weir__place *p, state_test *test, uint64_t i, 
 	return WEIR_ENOTFOUND;
 }
 
-static int count_states(struct weir_tree *t, struct weir_node dir, state_test *test, uint64_t *out, struct weir_error *err)
+static int count_states(struct weir_tree *t, struct weir_inode dir, state_test *test, uint64_t *out, struct weir_error *err)
 {
 	struct weir__place p;
 	uint32_t slot;
@@ -357,7 +357,7 @@ static int count_states(struct weir_tree *t, struct weir_node dir, state_test *t
 	return rc;
 }
 
-static int nth_state(struct weir_tree *t, struct weir_node dir, state_test *test, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int nth_state(struct weir_tree *t, struct weir_inode dir, state_test *test, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	struct weir__place p;
 	const struct weir_state_info *s;
@@ -381,11 +381,11 @@ static int nth_state(struct weir_tree *t, struct weir_node dir, state_test *test
 }
 
 #define STATES(prefix, test)                                                                                                                      \
-	static int prefix##_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)                               \
+	static int prefix##_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)                               \
 	{                                                                                                                                         \
 		return count_states(t, dir, test, out, err);                                                                                      \
 	}                                                                                                                                         \
-	static int prefix##_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err) \
+	static int prefix##_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err) \
 	{                                                                                                                                         \
 		return nth_state(t, dir, test, i, out, name, err);                                                                                \
 	}
@@ -394,7 +394,7 @@ STATES(oper, is_oper)
 STATES(broadcast, is_broadcast)
 
 #define PRESENT(prefix, test)                                                                                       \
-	static int prefix(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)         \
+	static int prefix(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)         \
 	{                                                                                                           \
 		int rc = count_states(t, dir, test, out, err);                                                      \
 															    \
@@ -440,7 +440,7 @@ static bool first_of_service(const struct weir__place *p, uint32_t slot)
 	return true;
 }
 
-static int services(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, uint64_t *out_n, struct weir_error *err)
+static int services(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, uint64_t *out_n, struct weir_error *err)
 {
 	struct weir__place p;
 	const char *domain;
@@ -463,19 +463,19 @@ static int services(struct weir_tree *t, struct weir_node dir, uint64_t i, struc
 	return out_n ? 0 : WEIR_ENOTFOUND;
 }
 
-static int services_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int services_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
-	struct weir_node n = { 0 };
+	struct weir_inode n = { 0 };
 
 	return services(t, dir, UINT64_MAX, &n, NULL, out, err);
 }
 
-static int services_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int services_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	return services(t, dir, i, out, name, NULL, err);
 }
 
-static int domains(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, uint64_t *out_n, struct weir_error *err)
+static int domains(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, uint64_t *out_n, struct weir_error *err)
 {
 	struct weir__place p;
 	const char *domain, *service;
@@ -499,20 +499,20 @@ static int domains(struct weir_tree *t, struct weir_node dir, uint64_t i, struct
 	return out_n ? 0 : WEIR_ENOTFOUND;
 }
 
-static int domains_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int domains_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
-	struct weir_node n = { 0 };
+	struct weir_inode n = { 0 };
 
 	return domains(t, dir, UINT64_MAX, &n, NULL, out, err);
 }
 
-static int domains_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int domains_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	return domains(t, dir, i, out, name, NULL, err);
 }
 
 /* ---- key groups, shards, leaves ---- */
-static int groups_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int groups_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
 	struct weir_facts *f;
 	int rc = weir__facts(t, dir, &f, err);
@@ -522,7 +522,7 @@ static int groups_count(struct weir_tree *t, struct weir_node dir, uint64_t *out
 	return rc;
 }
 
-static int groups_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int groups_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	struct weir_facts *f;
 	int rc = weir__facts(t, dir, &f, err);
@@ -534,7 +534,7 @@ static int groups_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, str
 	return 0;
 }
 
-static int groups_find(struct weir_tree *t, struct weir_node dir, const char *name, struct weir_node *out, struct weir_error *err)
+static int groups_find(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
 {
 	struct weir_facts *f;
 	int rc;
@@ -548,7 +548,7 @@ static int groups_find(struct weir_tree *t, struct weir_node dir, const char *na
 	return out->group < f->ngroups && f->groups[out->group] ? 0 : WEIR_ENOTFOUND;
 }
 
-static int get_index(struct weir_tree *t, struct weir_node n, const struct weir_index **out, struct weir__place *p, struct weir_error *err)
+static int get_index(struct weir_tree *t, struct weir_inode n, const struct weir_index **out, struct weir__place *p, struct weir_error *err)
 {
 	int rc = weir__place_of(t, n, p, err);
 
@@ -556,7 +556,7 @@ static int get_index(struct weir_tree *t, struct weir_node n, const struct weir_
 }
 
 /* Is this directory divided further? Its shards have this level then. */
-static uint32_t next_level(struct weir_node dir, const struct weir_index *x)
+static uint32_t next_level(struct weir_inode dir, const struct weir_index *x)
 {
 	uint32_t level = dir.kind == NODE_SHARD ? dir.rank >> 16 : 0;
 
@@ -564,7 +564,7 @@ static uint32_t next_level(struct weir_node dir, const struct weir_index *x)
 }
 
 /* The i-th non-empty shard; UINT64_MAX only counts. */
-static int shards(const struct weir_index *x, struct weir_node dir, uint32_t level, uint64_t i, uint32_t *out_bits, uint64_t *out_n)
+static int shards(const struct weir_index *x, struct weir_inode dir, uint32_t level, uint64_t i, uint32_t *out_bits, uint64_t *out_n)
 {
 	uint32_t base = level == 2 ? (dir.rank & 0xff) << 8 : 0, lo, hi;
 	uint64_t seen = 0;
@@ -581,7 +581,7 @@ static int shards(const struct weir_index *x, struct weir_node dir, uint32_t lev
 	return WEIR_ENOTFOUND;
 }
 
-static int shards_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int shards_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
 	const struct weir_index *x;
 	struct weir__place p;
@@ -598,7 +598,7 @@ static int shards_count(struct weir_tree *t, struct weir_node dir, uint64_t *out
 	return 0;
 }
 
-static int shards_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int shards_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	const struct weir_index *x;
 	struct weir__place p;
@@ -615,7 +615,7 @@ static int shards_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, str
 	return rc;
 }
 
-static int leaves_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int leaves_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
 	const struct weir_index *x;
 	struct weir__place p;
@@ -634,7 +634,7 @@ static int leaves_count(struct weir_tree *t, struct weir_node dir, uint64_t *out
 	return 0;
 }
 
-static int leaves_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int leaves_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	const struct weir_index *x;
 	struct weir__place p;
@@ -652,18 +652,18 @@ static int leaves_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, str
 	return 0;
 }
 
-static int leaves_find(struct weir_tree *t, struct weir_node dir, const char *name, struct weir_node *out, struct weir_error *err)
+static int leaves_find(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
 {
 	return weir__leaf_find(t, dir, (int32_t)dir.group, name, out, err);
 }
 
-static int get_find(struct weir_tree *t, struct weir_node dir, const char *name, struct weir_node *out, struct weir_error *err)
+static int get_find(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
 {
 	return weir__leaf_find(t, dir, -1, name, out, err);
 }
 
 /* ---- raw files ---- */
-static int raw_nth_in(struct weir_tree *t, struct weir_node dir, enum weir_file_place place, uint64_t i, struct weir_node *out, struct weir_buf *name, uint64_t *out_n,
+static int raw_nth_in(struct weir_tree *t, struct weir_inode dir, enum weir_file_place place, uint64_t i, struct weir_inode *out, struct weir_buf *name, uint64_t *out_n,
 		      struct weir_error *err)
 {
 	struct weir__place p;
@@ -686,22 +686,22 @@ static int raw_nth_in(struct weir_tree *t, struct weir_node dir, enum weir_file_
 	return out_n ? 0 : WEIR_ENOTFOUND;
 }
 
-static int raw_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int raw_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
-	struct weir_node n = { 0 };
+	struct weir_inode n = { 0 };
 
 	return raw_nth_in(t, dir, dir.kind == NODE_RAW ? WEIR_PLACE_HERE : (enum weir_file_place)dir.rank, UINT64_MAX, &n, NULL, out, err);
 }
 
-static int raw_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int raw_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	return raw_nth_in(t, dir, dir.kind == NODE_RAW ? WEIR_PLACE_HERE : (enum weir_file_place)dir.rank, i, out, name, NULL, err);
 }
 
-static int raw_dirs(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, uint64_t *out_n, struct weir_error *err)
+static int raw_dirs(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, uint64_t *out_n, struct weir_error *err)
 {
 	static const char *const names[] = { NULL, "shared", "taskowned", "abs" };
-	struct weir_node n = { 0 };
+	struct weir_inode n = { 0 };
 	uint64_t seen = 0, files = 0;
 
 	for (uint32_t place = WEIR_PLACE_SHARED; place <= WEIR_PLACE_ABSOLUTE; place++) {
@@ -720,14 +720,14 @@ static int raw_dirs(struct weir_tree *t, struct weir_node dir, uint64_t i, struc
 	return out_n ? 0 : WEIR_ENOTFOUND;
 }
 
-static int raw_dirs_count(struct weir_tree *t, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int raw_dirs_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
-	struct weir_node n = { 0 };
+	struct weir_inode n = { 0 };
 
 	return raw_dirs(t, dir, UINT64_MAX, &n, NULL, out, err);
 }
 
-static int raw_dirs_nth(struct weir_tree *t, struct weir_node dir, uint64_t i, struct weir_node *out, struct weir_buf *name, struct weir_error *err)
+static int raw_dirs_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
 {
 	return raw_dirs(t, dir, i, out, name, NULL, err);
 }
@@ -806,13 +806,13 @@ static const struct row rows[] = {
 	for (const struct row *r = rows; r < rows + sizeof(rows) / sizeof(rows[0]); r++) \
 		if (r->parent == (dir_kind))
 
-static int row_count(struct weir_tree *t, const struct row *r, struct weir_node dir, uint64_t *out, struct weir_error *err)
+static int row_count(struct weir_tree *t, const struct row *r, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
 	*out = r->name ? 1 : 0;
 	return r->count ? r->count(t, dir, out, err) : 0;
 }
 
-static int find_in_row(struct weir_tree *t, const struct row *r, struct weir_node dir, const char *name, struct weir_node *out, struct weir_error *err)
+static int find_in_row(struct weir_tree *t, const struct row *r, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
 {
 	struct weir_buf buf = { 0 };
 	uint64_t n = 0;
@@ -843,13 +843,13 @@ static int find_in_row(struct weir_tree *t, const struct row *r, struct weir_nod
 
 int weir_tree_lookup(struct weir_tree *t, uint64_t parent, const char *name, uint64_t *out_ino, struct weir_error *err)
 {
-	struct weir_node dir = weir_node_unpack(parent), n;
+	struct weir_inode dir = weir_inode_unpack(parent), n;
 
 	EACH_ROW(r, dir.kind) {
 		int rc = find_in_row(t, r, dir, name, &n, err);
 
 		if (rc == 0)
-			*out_ino = weir_node_pack(n);
+			*out_ino = weir_inode_pack(n);
 		if (rc != WEIR_ENOTFOUND)
 			return rc;
 	}
@@ -881,7 +881,7 @@ int weir_tree_walk(struct weir_tree *t, const char *path, uint64_t *out_ino, str
 
 int weir_tree_child(struct weir_tree *t, uint64_t dir_ino, uint64_t i, uint64_t *out_ino, struct weir_buf *name, struct weir_error *err)
 {
-	struct weir_node dir = weir_node_unpack(dir_ino), n = dir;
+	struct weir_inode dir = weir_inode_unpack(dir_ino), n = dir;
 
 	weir_buf_clear(name);
 	EACH_ROW(r, dir.kind) {
@@ -902,7 +902,7 @@ int weir_tree_child(struct weir_tree *t, uint64_t dir_ino, uint64_t i, uint64_t 
 		if (rc == 0 && weir_buf_error(name))
 			rc = weir_error_set(err, WEIR_ENOMEM, "out of memory for a name");
 		if (rc == 0)
-			*out_ino = weir_node_pack(n);
+			*out_ino = weir_inode_pack(n);
 		return rc;
 	}
 	return WEIR_ENOTFOUND;
@@ -910,7 +910,7 @@ int weir_tree_child(struct weir_tree *t, uint64_t dir_ino, uint64_t i, uint64_t 
 
 int weir_tree_count(struct weir_tree *t, uint64_t dir_ino, uint64_t *out, struct weir_error *err)
 {
-	struct weir_node dir = weir_node_unpack(dir_ino);
+	struct weir_inode dir = weir_inode_unpack(dir_ino);
 	uint64_t sum = 0;
 
 	EACH_ROW(r, dir.kind) {

@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "fusefs/index.h"
-#include "fusefs/node.h"
+#include "fusefs/inode.h"
 #include "fusefs/source.h"
 #include "statetool/pick.h"
 

@@ -143,7 +143,7 @@ static int count_state(struct weir_facts *f, const struct weir__place *p, struct
 }
 
 /* Damage in a state does not hide the rest of it: the facts are there, with .code. State that is not read at all is an error. */
-int weir__facts(struct weir_tree *t, struct weir_node n, struct weir_facts **out, struct weir_error *err)
+int weir__facts(struct weir_tree *t, struct weir_inode n, struct weir_facts **out, struct weir_error *err)
 {
 	struct weir__place p;
 	struct weir_error why = WEIR_ERROR_INIT;
@@ -166,7 +166,7 @@ int weir__facts(struct weir_tree *t, struct weir_node n, struct weir_facts **out
 			weir_error_set(&why, rc, "this keyed state is stored as %s, which this version does not read",
 				       p.op && weir_operator_unreadable(p.op) ? weir_operator_unreadable(p.op) : "files");
 	} else if (rc == 0 && why.code) {
-		weir_tree_note(t, weir_node_pack(n), &why);
+		weir_tree_note(t, weir_inode_pack(n), &why);
 	}
 	if (rc && err)
 		*err = why;
@@ -176,15 +176,15 @@ int weir__facts(struct weir_tree *t, struct weir_node n, struct weir_facts **out
 }
 
 /* ---- attributes ---- */
-static bool is_listing(enum weir_node_kind k)
+static bool is_listing(enum weir_inode_kind k)
 {
 	return k == NODE_ALL || k == NODE_KEYS || k == NODE_COUNT || k == NODE_BYTES || k == NODE_SUMMARY || k == NODE_PROBLEMS;
 }
 
-static int raw_size(struct weir_tree *t, struct weir_node n, uint64_t *out, struct weir_error *err);
+static int raw_size(struct weir_tree *t, struct weir_inode n, uint64_t *out, struct weir_error *err);
 
 /* Length of a file whose content is rendered; -1: only reading to the end will tell. */
-static int content_size(struct weir_tree *t, struct weir_node n, int64_t *out, struct weir_error *err)
+static int content_size(struct weir_tree *t, struct weir_inode n, int64_t *out, struct weir_error *err)
 {
 	struct weir__place p;
 	struct weir_buf text = { 0 };
@@ -227,7 +227,7 @@ static int content_size(struct weir_tree *t, struct weir_node n, int64_t *out, s
 	return rc;
 }
 
-static uint64_t stored_bytes(struct weir_tree *t, struct weir_node n, uint64_t size)
+static uint64_t stored_bytes(struct weir_tree *t, struct weir_inode n, uint64_t size)
 {
 	struct weir__place p;
 	const struct weir_index *x;
@@ -248,7 +248,7 @@ static uint64_t stored_bytes(struct weir_tree *t, struct weir_node n, uint64_t s
 
 int weir_tree_attr(struct weir_tree *t, uint64_t ino, struct weir_attr *out, struct weir_error *err)
 {
-	struct weir_node n = weir_node_unpack(ino);
+	struct weir_inode n = weir_inode_unpack(ino);
 	struct weir_attr a = { .shape = weir_tree_shape(ino) };
 	struct weir_snapshot *s = weir_source_slot(t->src, n.snapshot);
 	struct weir_buf text = { 0 };
@@ -286,7 +286,7 @@ int weir_tree_attr(struct weir_tree *t, uint64_t ino, struct weir_attr *out, str
 
 int weir_tree_link(struct weir_tree *t, uint64_t ino, struct weir_buf *out, struct weir_error *err)
 {
-	struct weir_node n = weir_node_unpack(ino);
+	struct weir_inode n = weir_inode_unpack(ino);
 	struct weir__place p;
 	char hex[33];
 	int rc, slot;
@@ -316,7 +316,7 @@ int weir_tree_link(struct weir_tree *t, uint64_t ino, struct weir_buf *out, stru
 /* ---- reading ---- */
 struct weir_file {
 	struct weir_tree *t;
-	struct weir_node n;
+	struct weir_inode n;
 	pthread_mutex_t lock;
 	/* rendered */
 	uint64_t segments, segment, start; /* the segment in text and where it begins; segment == segments: none */
@@ -325,7 +325,7 @@ struct weir_file {
 	struct weir_fs_in *in;
 };
 
-static int raw_path(struct weir_tree *t, struct weir_node n, struct weir_fs **fs, char **path, struct weir_error *err)
+static int raw_path(struct weir_tree *t, struct weir_inode n, struct weir_fs **fs, char **path, struct weir_error *err)
 {
 	struct weir__place p;
 	const struct weir_raw_file *f;
@@ -343,7 +343,7 @@ static int raw_path(struct weir_tree *t, struct weir_node n, struct weir_fs **fs
 	return *path ? 0 : no_memory(err);
 }
 
-static int raw_size(struct weir_tree *t, struct weir_node n, uint64_t *out, struct weir_error *err)
+static int raw_size(struct weir_tree *t, struct weir_inode n, uint64_t *out, struct weir_error *err)
 {
 	struct weir_fs *fs;
 	struct weir_fs_stat st;
@@ -361,7 +361,7 @@ static int raw_size(struct weir_tree *t, struct weir_node n, uint64_t *out, stru
 int weir_tree_open(struct weir_tree *t, uint64_t ino, struct weir_file **out, struct weir_error *err)
 {
 	struct weir_file *f;
-	struct weir_node n = weir_node_unpack(ino);
+	struct weir_inode n = weir_inode_unpack(ino);
 	int rc = 0;
 
 	if (weir_tree_shape(ino) != WEIR_SHAPE_FILE)
@@ -469,7 +469,7 @@ int weir_tree_read(struct weir_file *f, void *buf, size_t len, uint64_t offset, 
 }
 
 /* ---- extended attributes ---- */
-static int leaf_xattr(struct weir_tree *t, struct weir_node n, const struct weir__place *p, const char *name, struct weir_buf *out, struct weir_error *err)
+static int leaf_xattr(struct weir_tree *t, struct weir_inode n, const struct weir__place *p, const char *name, struct weir_buf *out, struct weir_error *err)
 {
 	const struct weir_index *x;
 	const struct weir_entry *e;
@@ -491,7 +491,7 @@ static int leaf_xattr(struct weir_tree *t, struct weir_node n, const struct weir
 
 int weir_tree_xattr(struct weir_tree *t, uint64_t ino, const char *name, struct weir_buf *out, struct weir_error *err)
 {
-	struct weir_node n = weir_node_unpack(ino);
+	struct weir_inode n = weir_inode_unpack(ino);
 	struct weir__place p;
 	struct weir_attr a;
 	char text[1024], hex[33];
@@ -543,7 +543,7 @@ void weir_tree_xattr_list(struct weir_tree *t, uint64_t ino, struct weir_buf *ou
 /* ---- errors, totals ---- */
 void weir_tree_note(struct weir_tree *t, uint64_t ino, const struct weir_error *err)
 {
-	struct weir_node n = weir_node_unpack(ino);
+	struct weir_inode n = weir_inode_unpack(ino);
 	bool first = true;
 
 	pthread_mutex_lock(&t->error_lock);

@@ -15,7 +15,7 @@
 
 static const struct suffix {
 	const char *text;
-	enum weir_node_kind kind;
+	enum weir_inode_kind kind;
 } suffixes[] = { { ".json", NODE_LEAF }, { ".raw", NODE_LEAF_RAW }, { ".hex", NODE_LEAF_HEX }, { ".txt", NODE_LEAF_TXT } };
 
 /* Plain text of a value, coded. True when the text alone does not say which value it is. */
@@ -80,7 +80,7 @@ void weir__shard_range(const struct weir_index *x, uint32_t level, uint32_t bits
 	*hi = from;
 }
 
-static bool in_shard(const struct weir_index *x, uint32_t leaf, struct weir_node dir)
+static bool in_shard(const struct weir_index *x, uint32_t leaf, struct weir_inode dir)
 {
 	uint32_t level = dir.kind == NODE_SHARD ? dir.rank >> 16 : 0;
 
@@ -90,7 +90,7 @@ static bool in_shard(const struct weir_index *x, uint32_t leaf, struct weir_node
 }
 
 /* Compare names: for those that carry a hash. */
-static int find_by_name(struct weir_tree *t, struct weir_node dir, const struct weir__place *p, uint32_t group, const char *base, size_t len, struct weir_node *out,
+static int find_by_name(struct weir_tree *t, struct weir_inode dir, const struct weir__place *p, uint32_t group, const char *base, size_t len, struct weir_inode *out,
 			struct weir_error *err)
 {
 	const struct weir_index *x;
@@ -114,7 +114,7 @@ static int find_by_name(struct weir_tree *t, struct weir_node dir, const struct 
 	return rc;
 }
 
-static int find_in_all(struct weir_tree *t, struct weir_node dir, const struct weir__place *p, const char *base, size_t len, struct weir_node *out, struct weir_error *err)
+static int find_in_all(struct weir_tree *t, struct weir_inode dir, const struct weir__place *p, const char *base, size_t len, struct weir_inode *out, struct weir_error *err)
 {
 	struct weir_facts *f;
 	int rc = weir__facts(t, dir, &f, err);
@@ -171,7 +171,7 @@ static int group_of_key(const struct weir__place *p, struct weir_slice key, int3
 }
 
 /* The name as it is listed equals what was asked for; get/ takes other spellings of the same key too. */
-static bool same_name(const struct weir__place *p, const struct weir_index *x, uint32_t rank, struct weir_node dir, const char *base, size_t len)
+static bool same_name(const struct weir__place *p, const struct weir_index *x, uint32_t rank, struct weir_inode dir, const char *base, size_t len)
 {
 	struct weir_buf name = { 0 };
 	bool same;
@@ -184,7 +184,7 @@ static bool same_name(const struct weir__place *p, const struct weir_index *x, u
 	return same;
 }
 
-static int find_by_bytes(struct weir_tree *t, struct weir_node dir, const struct weir__place *p, int32_t group, const char *base, size_t len, struct weir_node *out,
+static int find_by_bytes(struct weir_tree *t, struct weir_inode dir, const struct weir__place *p, int32_t group, const char *base, size_t len, struct weir_inode *out,
 			 struct weir_error *err)
 {
 	struct weir_buf key = { 0 }, ns = { 0 };
@@ -212,7 +212,7 @@ static int find_by_bytes(struct weir_tree *t, struct weir_node dir, const struct
 	return rc;
 }
 
-int weir__leaf_find(struct weir_tree *t, struct weir_node dir, int32_t group, const char *name, struct weir_node *out, struct weir_error *err)
+int weir__leaf_find(struct weir_tree *t, struct weir_inode dir, int32_t group, const char *name, struct weir_inode *out, struct weir_error *err)
 {
 	size_t len = strlen(name);
 	struct weir__place p;

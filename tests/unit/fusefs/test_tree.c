@@ -87,7 +87,7 @@ static void walk(struct walk *w, uint64_t dir, int depth)
 		ck_assert_uint_le(name.len, 255);
 		ck_ok(weir_tree_lookup(w->t, dir, weir_buf_cstr(&name), &again, &err));
 		ck_assert_msg(again == ino, "%s", weir_buf_cstr(&name));
-		ck_assert(weir_node_pack(weir_node_unpack(ino)) == ino);
+		ck_assert(weir_inode_pack(weir_inode_unpack(ino)) == ino);
 		ck_ok(weir_tree_attr(w->t, ino, &a, &err));
 		if (a.shape == WEIR_SHAPE_DIR)
 			walk(w, ino, depth + 1);

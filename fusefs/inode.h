@@ -3,12 +3,12 @@
  * Inode numbers. A node is its coordinates, packed into 64 bits; there is no table of inodes and forgetting one costs nothing.
  * 7 bits kind, 10 snapshot, 12 operator or state, 15 key group, 20 rank. The root is 1, as FUSE wants it.
  */
-#ifndef WEIR_FUSEFS_NODE_H
-#define WEIR_FUSEFS_NODE_H
+#ifndef WEIR_FUSEFS_INODE_H
+#define WEIR_FUSEFS_INODE_H
 
 #include <stdint.h>
 
-enum weir_node_kind {
+enum weir_inode_kind {
 	NODE_ROOT, NODE_README, NODE_LATEST, NODE_CHECKPOINTS, NODE_INCOMPLETE, NODE_INCOMPLETE_FILE, NODE_CONTROL, NODE_STATUS, NODE_ERRORS,
 	NODE_SCHEMA_VERSION,
 	NODE_SNAPSHOT, NODE_METADATA, NODE_SUMMARY, NODE_FILES, NODE_PROBLEMS, NODE_RAW, NODE_RAW_DIR, NODE_RAW_FILE, NODE_OPERATORS, NODE_BY_UID,
@@ -22,26 +22,26 @@ enum weir_node_kind {
 
 #define WEIR_SLOTS_MAX 4096u
 
-struct weir_node {
-	enum weir_node_kind kind;
+struct weir_inode {
+	enum weir_inode_kind kind;
 	uint32_t snapshot; /* slot in the source */
 	uint32_t slot;     /* operator: index in the checkpoint; state: index in the view */
 	uint32_t group;    /* key group */
 	uint32_t rank;     /* leaf: in its index; raw file: in the snapshot's list; shard: level << 16 | hash bytes; raw directory: place */
 };
 
-static inline uint64_t weir_node_pack(struct weir_node n)
+static inline uint64_t weir_inode_pack(struct weir_inode n)
 {
 	uint64_t ino = (uint64_t)n.kind << 57 | (uint64_t)n.snapshot << 47 | (uint64_t)n.slot << 35 | (uint64_t)n.group << 20 | n.rank;
 
 	return ino ? ino : 1;
 }
 
-static inline struct weir_node weir_node_unpack(uint64_t ino)
+static inline struct weir_inode weir_inode_unpack(uint64_t ino)
 {
 	if (ino == 1)
 		ino = 0;
-	return (struct weir_node){ (enum weir_node_kind)(ino >> 57), ino >> 47 & 1023, ino >> 35 & 4095, ino >> 20 & 32767, ino & 0xfffff };
+	return (struct weir_inode){ (enum weir_inode_kind)(ino >> 57), ino >> 47 & 1023, ino >> 35 & 4095, ino >> 20 & 32767, ino & 0xfffff };
 }
 
 #endif
