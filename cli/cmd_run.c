@@ -208,7 +208,10 @@ static int choose_start(struct run *r, struct weir_rng *rng, struct weir_error *
 	struct weir_error none = WEIR_ERROR_INIT;
 	int code = 0;
 
-	own_id(r->plan->job_name, c->job_id);
+	if (c->dir)
+		own_id(r->plan->job_name, c->job_id);
+	else /* no folder to be found in again: an id of its own, as in Flink */
+		weir_rng_hex(rng, c->job_id, 32);
 	if (weir_args_has(r->args, "resume")) {
 		if (!c->dir)
 			return weir_error_set(err, WEIR_EINVALID, "--resume needs the folder of the checkpoints: -D execution.checkpointing.dir=DIR");

@@ -135,7 +135,7 @@ static int abort_steps(struct run *r, const char *dir, struct weir_error *err)
 	TRY(weir_fs_discard(r->fs, weir_buf_slice(&r->commit), err));
 	TRY(weir_fs_discard(r->fs, weir_buf_slice(&r->commit), err));
 	TRY(weir__want_entries(r->fs, dir, 0, err));
-	WANT_CODE(commit(r, err), WEIR_ECORRUPT, "commit of what was discarded");
+	WANT_CODE(commit(r, err), WEIR_ENOTFOUND, "commit of what was discarded");
 	TRY(weir_fs_writer_open(r->fs, r->target.path, &r->w, err));
 	die(r); /* nothing was persisted: nothing is kept */
 	return weir__want_entries(r->fs, dir, 0, err);

@@ -398,7 +398,7 @@ static int commit(struct weir_fs *fs, const struct token *t, struct weir_error *
 				     "is there already, with %llu bytes, and is not this result, whose %llu bytes wait in %s: move it away and commit again",
 				     (unsigned long long)target_size, (unsigned long long)t->length, t->hidden);
 	if (!hidden && !target)
-		return weir_error_at(err, WEIR_ECORRUPT, t->hidden, WEIR_NO_OFFSET, "the pending result file is gone: neither it nor %s is there", t->target);
+		return weir_error_at(err, WEIR_ENOTFOUND, t->hidden, WEIR_NO_OFFSET, "the pending result file is gone: neither it nor %s is there", t->target);
 	if (!hidden && target_size != t->length)
 		return weir_error_at(err, WEIR_ECORRUPT, t->target, WEIR_NO_OFFSET,
 				     "the result file has %llu bytes; %llu were to be committed, and the pending file is gone", (unsigned long long)target_size,

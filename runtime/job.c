@@ -203,6 +203,7 @@ static int start_tasks(struct weir_job *j, struct weir_error *err)
 	int code;
 
 	j->generation++;
+	weir_rng_hex(&j->rng, j->attempt, 8);
 	j->closing = false;
 	code = weir__job_build(j, err);
 	if (!code)
@@ -218,7 +219,7 @@ static void begin(struct weir_job *j)
 
 	go(j, WEIR_JOB_RUNNING);
 	if (start_tasks(j, &err) != 0) {
-		if (j->tasks && !j->tasks[j->plan->ntasks - 1]) { /* not even made: nothing runs */
+		if (!j->has_coord) { /* not all tasks were made, or nobody to lead them: nothing runs */
 			weir__job_teardown(j);
 			j->err = err;
 			over(j, WEIR_JOB_FAILED);
@@ -253,7 +254,8 @@ static int open_restore(struct weir_job *j, const char *uri, struct weir_error *
 static void restart(struct weir_job *j)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
-	char *from = j->newest_uri ? strdup(j->newest_uri) : j->restore_uri ? strdup(j->restore_uri) : NULL;
+	const char *point = j->stop_uri ? j->stop_uri : j->newest_uri ? j->newest_uri : j->restore_uri;
+	char *from = point ? strdup(point) : NULL;
 
 	weir_ckpt_close(j->restore);
 	j->restore = NULL;
@@ -303,7 +305,12 @@ static void after_failure(struct weir_job *j)
 
 static void after_close(struct weir_job *j)
 {
+	struct weir_error err = WEIR_ERROR_INIT;
+
 	gather(j);
+	/* a checkpoint that was being written when the last one completed has become one too many since */
+	if (j->store && weir_store_retire(j->store, &err) != 0)
+		weir__job_say(j, "old checkpoints could not be deleted: %s", err.msg);
 	weir__job_teardown(j);
 	weir__job_drop_pending(j);
 	weir_coordinator_fini(&j->coord);
@@ -323,8 +330,14 @@ static void on_task(struct weir_job *j, struct weir_job_event *e)
 	}
 	switch (t->kind) {
 	case WEIR_TASK_IS_RUNNING:
-		if (++j->nrunning == j->plan->ntasks && j->state == WEIR_JOB_RUNNING)
+		if (++j->nrunning < j->plan->ntasks || j->state != WEIR_JOB_RUNNING)
+			break;
+		if (j->stop_uri) { /* the sinks have published what the savepoint holds: nothing else was left to do */
+			j->closing = true;
+			weir__job_mail_all(j, WEIR_MAIL_CLOSE, 0);
+		} else {
 			weir__job_coord_event(j, (struct weir_coordinator_event){ .kind = WEIR_COORD_JOB, .job = WEIR_COORD_RUNNING });
+		}
 		break;
 	case WEIR_TASK_HAS_ENDED:
 		if (j->tasks[t->task]->nin == 0)
@@ -511,6 +524,7 @@ void weir_job_free(struct weir_job *j)
 	weir_vec_fini(&j->totals);
 	free(j->restore_uri);
 	free(j->newest_uri);
+	free(j->stop_uri);
 	pthread_mutex_destroy(&j->lock);
 	pthread_cond_destroy(&j->over_cond);
 	free(j);

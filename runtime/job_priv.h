@@ -58,11 +58,14 @@ struct weir_job {
 	int64_t next_ckpt;             /* first id of the next start */
 
 	uint32_t generation;           /* of the tasks */
+	char attempt[9];               /* digits of this start */
 	struct weir_task **tasks;      /* ntasks, or NULL between starts */
 	struct weir_channel *channels;
 	uint32_t nchannels, ndone, nrunning;
 	struct weir_ckpt *restore;     /* what the running tasks were restored from */
 	char *restore_uri, *newest_uri; /* newest complete checkpoint of this run */
+	int64_t newest_id;
+	char *stop_uri;                /* the savepoint that the job was stopped with, once its results are being published: a restart goes on from it, and ends */
 	bool finished_before, closing;
 
 	struct weir_pending *pending;

@@ -9,9 +9,11 @@
  * Invariants
  *  1. A row is in exactly one file, and the file is in the state of the first checkpoint that covers the row, until it has been published.
  *  2. Nothing that a failed attempt wrote after its last complete checkpoint is ever published: no state names it.
- *  3. File names hold random digits drawn at open, so an attempt never meets the files of another.
- * Hidden files of a crashed attempt stay: another job, or a fork of this one, may be writing to the same folder, and nothing tells theirs from ours.
- * State: operator list "pending", split-distributed, Flink's Tuple2<Long, byte[]>: checkpoint id, token.
+ *  3. File names hold digits of the job and sink, and random ones of the attempt, so an attempt never meets the files of another.
+ * Hidden files of earlier attempts that no state names are removed at open, by subtask 0, when the job has its checkpoint folder to itself (op->exclusive): then
+ * no other process can be writing under this job's digits. Otherwise they stay.
+ * A restored token whose file is neither pending nor published has been consumed by somebody (files are published only once): counted, not an error.
+ * State: operator list "pending", union (each subtask must know every token to tell leftovers), Flink's Tuple2<Long, byte[]>: checkpoint id, token.
  * Threading: the task's thread. After a failed write the sink refuses everything: the task restarts from the last checkpoint.
  */
 #include "runtime/op.h"
@@ -21,9 +23,11 @@
 
 #include <weir/fs.h>
 
+#include "base/hash.h"
 #include "base/rng.h"
 #include "base/vec.h"
 #include "runtime/format_rows.h"
+#include "runtime/graph.h"
 
 struct pending {
 	int64_t checkpoint_id;   /* f0 */
@@ -46,7 +50,9 @@ struct file_sink {
 	struct weir_fs_writer *writer;  /* NULL between files */
 	char *name;                     /* of the open file, for messages */
 	WEIR_VEC(struct pending) pending;
-	char run[9];                    /* random, in every file name */
+	char run[16];                   /* in every file name: 6 digits of job and sink, then the attempt's */
+	uint32_t seen;                  /* restored tokens, while they are read */
+	WEIR_VEC(struct weir_slice) restored; /* their bytes, until open() is over; owned */
 	uint32_t files;                 /* opened by this attempt */
 	int failed;                     /* sticky */
 };
@@ -59,15 +65,83 @@ static void free_pending(struct pending *p)
 
 /* ---- open ---- */
 
+/* Every subtask sees every token; each publishes its share. */
 static int commit_restored(void *arg, const void *value, struct weir_error *err)
 {
 	struct file_sink *s = arg;
 	const struct pending *p = value;
-	int rc = weir_fs_commit(s->fs, weir_str_slice(&p->token), err);
+	struct weir_slice token = weir_str_slice(&p->token), *keep = weir_vec_push(&s->restored);
+	struct weir_error why = WEIR_ERROR_INIT;
+	char counter[64];
+	int rc;
 
-	if (rc)
+	if (!keep)
+		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	*keep = (struct weir_slice){ malloc(token.len + 1), token.len };
+	if (!keep->ptr)
+		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	memcpy((uint8_t *)(uintptr_t)keep->ptr, token.ptr, token.len);
+	if (s->seen++ % s->op.parallelism != s->op.subtask)
+		return 0;
+	rc = weir_fs_commit(s->fs, token, &why);
+	if (rc == WEIR_ENOTFOUND) {
+		snprintf(counter, sizeof(counter), "%.40s.results-gone", s->op.node->uid);
+		weir_op_accumulate(&s->op, counter, 1);
+		return 0;
+	}
+	if (rc) {
+		if (err)
+			*err = why;
 		weir_error_wrap(err, "the results of checkpoint %lld, whose state this job starts from, cannot be published", (long long)p->checkpoint_id);
+	}
 	return rc;
+}
+
+/* ---- leftovers ---- */
+
+static int find_leftover(void *arg, const char *name, const struct weir_fs_stat *st)
+{
+	struct file_sink *s = arg;
+	const char *digits = strncmp(name, ".part-", 6) == 0 ? strchr(name + 6, '-') : NULL;
+	struct weir_error ignored = WEIR_ERROR_INIT;
+	char *path;
+
+	(void)st;
+	if (!digits || strncmp(digits + 1, s->run, 6) != 0 || strncmp(digits + 1, s->run, strlen(s->run)) == 0 || !strstr(name, ".inprogress."))
+		return 0;
+	for (size_t i = 0; i < s->restored.len; i++) /* a token holds the hidden path as text */
+		if (memmem(s->restored.items[i].ptr, s->restored.items[i].len, name, strlen(name)))
+			return 0;
+	if (asprintf(&path, "%s/%s", s->folder, name) < 0)
+		return 0;
+	(void)!weir_fs_remove(s->fs, path, false, &ignored); /* best effort: it is hidden and nobody's */
+	free(path);
+	return 0;
+}
+
+static int remove_leftovers(struct file_sink *s, struct weir_error *err)
+{
+	int rc = s->op.exclusive && s->op.subtask == 0 ? weir_fs_list(s->fs, s->folder, find_leftover, s, err) : 0;
+
+	for (size_t i = 0; i < s->restored.len; i++)
+		free((uint8_t *)(uintptr_t)s->restored.items[i].ptr);
+	weir_vec_fini(&s->restored);
+	return rc;
+}
+
+static void name_run(struct file_sink *s)
+{
+	struct weir_buf b = { 0 };
+	uint8_t sum[16];
+
+	weir_buf_printf(&b, "%s:%s", s->op.job_id ? s->op.job_id : "", s->op.node->uid);
+	weir_murmur128(b.data, b.len, sum);
+	weir_buf_fini(&b);
+	snprintf(s->run, sizeof(s->run), "%02x%02x%02x", sum[0], sum[1], sum[2]);
+	if (s->op.attempt)
+		snprintf(s->run + 6, sizeof(s->run) - 6, "%.8s", s->op.attempt);
+	else
+		weir_rng_hex(s->op.rng, s->run + 6, 8);
 }
 
 static int sink_open(struct weir_op *op, struct weir_error *err)
@@ -76,7 +150,7 @@ static int sink_open(struct weir_op *op, struct weir_error *err)
 	int rc = weir_type_prepare(&pending_type, err);
 
 	s->config = op->config;
-	weir_rng_hex(op->rng, s->run, 8);
+	name_run(s);
 	if (!rc && (!s->config->opts.path || !*s->config->opts.path))
 		rc = weir_error_set(err, WEIR_EINVALID, "the path of the output folder is empty");
 	if (!rc)
@@ -90,7 +164,7 @@ static int sink_open(struct weir_op *op, struct weir_error *err)
 		rc = weir_fs_mkdirs_durable(s->fs, s->folder, err);
 	if (!rc && weir_op_is_restored(op))
 		rc = weir_op_restored(op, "pending", &pending_type, commit_restored, s, err);
-	return rc;
+	return rc ? rc : remove_leftovers(s, err);
 }
 
 /* ---- writing ---- */
@@ -205,7 +279,7 @@ static int sink_snapshot(struct weir_op *op, int64_t checkpoint_id, struct weir_
 	if (!rc)
 		rc = roll(s, checkpoint_id, err);
 	if (!rc)
-		rc = weir_op_snapshot_list(out, "pending", &pending_type, WEIR_SPLIT_DISTRIBUTE, err);
+		rc = weir_op_snapshot_list(out, "pending", &pending_type, WEIR_UNION, err);
 	for (size_t i = 0; !rc && i < s->pending.len; i++)
 		rc = weir_op_snapshot_add(out, &s->pending.items[i], err);
 	return rc;
@@ -234,6 +308,9 @@ static void sink_close(struct weir_op *op)
 
 	weir_fs_writer_abort(s->writer);
 	s->writer = NULL;
+	for (size_t i = 0; i < s->restored.len; i++)
+		free((uint8_t *)(uintptr_t)s->restored.items[i].ptr);
+	weir_vec_fini(&s->restored);
 	for (size_t i = 0; i < s->pending.len; i++)
 		free_pending(&s->pending.items[i]);
 	weir_vec_fini(&s->pending);

@@ -121,7 +121,7 @@ int weir_fs_publish(struct weir_fs *fs, const char *path, struct weir_slice cont
  * describes it as bytes to keep in a checkpoint; recover() reopens at that point and drops what came after. prepare() ends
  * writing and describes the pending commit; commit() publishes (rename, sync_dir) and may be repeated after a crash: a commit
  * whose hidden file is gone and whose target has the expected length has already happened. commit() never replaces a target
- * (WEIR_EEXISTS). A hidden file that is gone, shorter or longer than described, or a damaged description: WEIR_ECORRUPT.
+ * (WEIR_EEXISTS). A hidden file that is gone, shorter or longer than described, or a damaged description: WEIR_ECORRUPT; commit with neither file there: WEIR_ENOTFOUND.
  * After any failure of a writer only close and abort may follow. close() is for a task that failed: what was persisted stays for
  * recover(); abort() is for a result nobody will ask for again. */
 struct weir_fs_writer;

@@ -267,7 +267,7 @@ WEIR_TEST(refusals_name_files_and_lengths)
 	expect(weir_fs_commit(fs, weir_buf_slice(&commit), &err), WEIR_ECORRUPT, "has 5 bytes", "9 were to be committed");
 	expect(weir_fs_writer_recover(fs, weir_buf_slice(&resume), &w, &err), WEIR_ECORRUPT, "gone", "newer checkpoint");
 	ck_ok(weir_fs_remove(fs, TARGET, false, &err));
-	expect(weir_fs_commit(fs, weir_buf_slice(&commit), &err), WEIR_ECORRUPT, "the pending result file is gone", TARGET);
+	expect(weir_fs_commit(fs, weir_buf_slice(&commit), &err), WEIR_ENOTFOUND, "the pending result file is gone", TARGET);
 	expect(weir_fs_writer_recover(fs, weir_buf_slice(&resume), &w, &err), WEIR_ECORRUPT, "of which 6 bytes", "is gone");
 	ck_ok(weir_fs_mkdirs(fs, TARGET, &err));
 	expect(weir_fs_commit(fs, weir_buf_slice(&commit), &err), WEIR_EEXISTS, "directory", TARGET);

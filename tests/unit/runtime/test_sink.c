@@ -203,17 +203,17 @@ WEIR_TEST(tokens_survive_rescaling)
 		for (int i = (int)sub; i < ROWS; i += 3)
 			ck_ok(put_row(&h, i, &err));
 		ck_ok(harness_snapshot(&h, 7, &before[sub], &err));
-		ck_assert_int_eq(before[sub].mode, WEIR_SPLIT_DISTRIBUTE);
+		ck_assert_int_eq(before[sub].mode, WEIR_UNION);
 		ck_assert_uint_eq(before[sub].elements.len, 1);
 		harness_fini(&h);
 	}
 	s = look(fs, "/out");
 	ck_assert_int_eq(s.files, 0);
 	ck_assert_int_eq(s.hidden, 3);
-	snapshot_deal(before, 3, after, 2);
+	snapshot_deal(before, 3, after, 1); /* a union list: everybody gets all, and each publishes its share */
 	for (int twice = 0; twice < 2; twice++) /* restored again from the same savepoint: nothing doubles */
 		for (uint32_t sub = 0; sub < 2; sub++) {
-			harness_init(&h, &weir_op_file_sink, &c, NULL, sub, 2, &after[sub]);
+			harness_init(&h, &weir_op_file_sink, &c, NULL, sub, 2, &after[0]);
 			ck_ok(harness_open(&h, &err));
 			harness_fini(&h);
 			s = look(fs, "/out");
@@ -223,8 +223,41 @@ WEIR_TEST(tokens_survive_rescaling)
 	ck_assert_int_eq(s.hidden, 0);
 	for (int i = 0; i < 3; i++)
 		snapshot_free(&before[i]);
-	for (int i = 0; i < 2; i++)
-		snapshot_free(&after[i]);
+	snapshot_free(&after[0]);
+	weir_fs_memory_free(fs);
+}
+
+/* A job that has its checkpoint folder to itself clears what its own crashed attempts left, and nothing else. */
+WEIR_TEST(leftovers_of_crashed_attempts_go)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_fs *fs = weir_fs_memory_new("sink");
+	struct weir_sink_config c = sink_to("memory://sink/out", WEIR_ROWS_JSON);
+	static const char *const jobs[] = { "aa", "aa", "bb" }, *const attempts[] = { "00000001", "00000002", "00000003" };
+	struct weir_op_snapshot state = { 0 };
+	struct harness h;
+
+	for (int i = 0; i < 3; i++) { /* three attempts of two jobs, each killed with a file open; the first one's file is in a checkpoint */
+		harness_init(&h, &weir_op_file_sink, &c, NULL, 0, 1, NULL);
+		h.op->job_id = jobs[i];
+		h.op->attempt = attempts[i];
+		ck_ok(harness_open(&h, &err));
+		ck_ok(put_row(&h, i, &err));
+		if (i == 0)
+			ck_ok(harness_snapshot(&h, 1, &state, &err));
+		weir_fs_memory_kill(fs);
+		harness_fini(&h);
+	}
+	ck_assert_int_eq(look(fs, "/out").hidden, 3);
+	harness_init(&h, &weir_op_file_sink, &c, NULL, 0, 1, &state);
+	h.op->job_id = "aa";
+	h.op->attempt = "00000004";
+	h.op->exclusive = true;
+	ck_ok(harness_open(&h, &err));
+	ck_assert_int_eq(look(fs, "/out").files, 1);  /* the checkpoint's */
+	ck_assert_int_eq(look(fs, "/out").hidden, 1); /* the other job's */
+	harness_fini(&h);
+	snapshot_free(&state);
 	weir_fs_memory_free(fs);
 }
 
@@ -350,9 +383,9 @@ WEIR_TEST(csv_files_have_headers_when_asked)
 		text = only_file(dir, name, sizeof(name));
 		ck_assert_str_eq(text, header ? "n,text\n1,\"some text, \"\"quoted\"\"\"\n2,\"some text, \"\"quoted\"\"\"\n"
 					      : "1,\"some text, \"\"quoted\"\"\"\n2,\"some text, \"\"quoted\"\"\"\n");
-		ck_assert_int_eq(sscanf(name, "part-%u-%8[0-9a-f]-%u.%15s", &sub, run, &counter, end), 4);
+		ck_assert_int_eq(sscanf(name, "part-%u-%14[0-9a-f]-%u.%15s", &sub, run, &counter, end), 4);
 		ck_assert_uint_eq(sub, 3);
-		ck_assert_uint_eq(strlen(run), 8);
+		ck_assert_uint_eq(strlen(run), 14);
 		ck_assert_uint_eq(counter, 0);
 		ck_assert_str_eq(end, "csv");
 	}
