@@ -11,7 +11,7 @@ bad=$(grep -rnoE '^#include "[^"]+"' base fs-abstraction state runtime sql state
         below["runtime"] = "base fs-abstraction state runtime"
         below["sql"] = "base fs-abstraction state runtime sql"
         below["statetool"] = "base fs-abstraction state statetool"
-        below["fusefs"] = "base fs-abstraction state fusefs"
+        below["fusefs"] = "base fs-abstraction state statetool fusefs"
         below["cli"] = "base fs-abstraction state runtime sql statetool fusefs cli"
     }
     { from = floor($1); to = $3; gsub(/#include "|"/, "", to); to = floor(to)
