@@ -404,7 +404,7 @@ static int64_t *length_slot(struct weir_tree *t, struct weir_inode n, uint64_t s
 	if ((n.kind != NODE_ALL && n.kind != NODE_KEYS) || !s || !s->facts)
 		return NULL;
 	f = &s->facts[n.slot];
-	return f->counted && segment < f->nfull ? &(n.kind == NODE_ALL ? f->all_len : f->keys_len)[segment] : NULL;
+	return __atomic_load_n(&f->counted, __ATOMIC_ACQUIRE) && segment < f->nfull ? &(n.kind == NODE_ALL ? f->all_len : f->keys_len)[segment] : NULL;
 }
 
 int64_t weir__segment_length(struct weir_tree *t, struct weir_inode n, uint64_t segment)

@@ -37,7 +37,7 @@ static void try_complete(struct weir_source *src, struct weir_snapshot *s)
 	s->id = s->ckpt->id;
 	if (weir_fs_stat(src->fs, s->ckpt->path, &st, NULL) == 0)
 		s->mtime_ms = st.mtime_ms;
-	s->complete = true;
+	__atomic_store_n(&s->complete, true, __ATOMIC_RELEASE); /* after all it announces */
 }
 
 static struct weir_snapshot *by_name(struct weir_source *src, const char *name)
@@ -242,7 +242,7 @@ int weir_source_latest(struct weir_source *s)
 	for (uint32_t i = 0; i < weir_source_count(s); i++) {
 		const struct weir_snapshot *a = s->slots[i], *b = best < 0 ? NULL : s->slots[best];
 
-		if (a->complete && !a->gone && (!b || a->mtime_ms > b->mtime_ms || (a->mtime_ms == b->mtime_ms && a->id > b->id)))
+		if (__atomic_load_n(&a->complete, __ATOMIC_ACQUIRE) && !a->gone && (!b || a->mtime_ms > b->mtime_ms || (a->mtime_ms == b->mtime_ms && a->id > b->id)))
 			best = (int)i;
 	}
 	return best;

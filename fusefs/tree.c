@@ -106,7 +106,7 @@ bool weir__is_small(struct weir_tree *t, const struct weir__place *p)
 }
 
 /* ---- snapshots ---- */
-static bool listed(const struct weir_snapshot *s, bool complete) { return !s->gone && s->complete == complete; }
+static bool listed(const struct weir_snapshot *s, bool complete) { return !s->gone && __atomic_load_n(&s->complete, __ATOMIC_ACQUIRE) == complete; }
 
 static int snapshots_count(struct weir_tree *t, bool complete, uint64_t *out)
 {

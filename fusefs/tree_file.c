@@ -157,7 +157,7 @@ int weir__facts(struct weir_tree *t, struct weir_inode n, struct weir_facts **ou
 	if (!f->counted) {
 		memset(f, 0, sizeof(*f));
 		rc = count_state(f, &p, &why);
-		f->counted = rc == 0;
+		__atomic_store_n(&f->counted, rc == 0, __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&t->facts_lock);
 	if (rc == 0 && f->code == WEIR_EUNSUPPORTED) {
@@ -198,7 +198,7 @@ static int content_size(struct weir_tree *t, struct weir_inode n, int64_t *out, 
 		if (rc)
 			return rc;
 		cheap = weir__is_small(t, &p);
-		if (!cheap && (n.kind == NODE_SUMMARY || n.kind == NODE_PROBLEMS || !p.snap->facts[n.slot].counted)) {
+		if (!cheap && (n.kind == NODE_SUMMARY || n.kind == NODE_PROBLEMS || !__atomic_load_n(&p.snap->facts[n.slot].counted, __ATOMIC_ACQUIRE))) {
 			*out = -1;
 			return 0;
 		}
@@ -581,7 +581,7 @@ void weir_tree_totals(struct weir_tree *t, uint64_t *out_bytes, uint64_t *out_fi
 	for (uint32_t i = 0; i < weir_source_count(t->src); i++) {
 		const struct weir_snapshot *s = weir_source_slot(t->src, i);
 
-		if (!s->complete || s->gone)
+		if (!__atomic_load_n(&s->complete, __ATOMIC_ACQUIRE) || s->gone)
 			continue;
 		for (uint32_t k = 0; k < s->ckpt->noperators; k++)
 			*out_bytes += weir_operator_bytes(&s->ckpt->operators[k]);
