@@ -34,17 +34,22 @@ struct weir_element {
 };
 void weir_element_drop(struct weir_element *e);
 
-#define WEIR_CHANNEL_SLOTS 8u
+#define WEIR_CHANNEL_SLOTS 16u
+#define WEIR_CHANNEL_WAKE_AT 6u  /* elements that a sleeping consumer lets gather */
 
 struct weir_channel {
 	_Alignas(64) _Atomic uint32_t head; /* next to read: the consumer's */
 	_Alignas(64) _Atomic uint32_t tail; /* next to write: the producer's */
+	bool owed;                          /* the producer's: the consumer may sleep and has not been told of what is here */
 	_Alignas(64) struct weir_element slots[WEIR_CHANNEL_SLOTS];
 	struct weir_actor *producer, *consumer;
 };
 
-/* Producer. False when the ring is full; the element then stays the caller's. */
+/* Producer. False when the ring is full; the element then stays the caller's. Rows and watermarks do not wake a sleeping consumer one by one: the producer
+ * owes it a flush, before it sleeps itself and within WEIR_FLUSH_NS. Everything else wakes at once. */
 bool weir_channel_push(struct weir_channel *c, const struct weir_element *e);
+void weir_channel_flush(struct weir_channel *c);
+#define WEIR_FLUSH_NS 200000
 static inline uint32_t weir_channel_credits(const struct weir_channel *c)
 {
 	return WEIR_CHANNEL_SLOTS - (atomic_load_explicit(&c->tail, memory_order_relaxed) - atomic_load(&c->head));

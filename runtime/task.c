@@ -618,6 +618,29 @@ static int work(struct weir_task *t, int64_t *out_next, struct weir_error *err)
 	return code;
 }
 
+/* Consumers that sleep are told of new rows now if this task is about to sleep, or the first of those rows has waited long enough. */
+static void wake_consumers(struct weir_task *t, int64_t next)
+{
+	int64_t now_ns;
+	bool owed = false;
+
+	for (uint32_t i = 0; i < t->nout && !owed; i++)
+		owed = t->out[i]->owed;
+	if (!t->nout)
+		return;
+	now_ns = weir_mono_ns(t->clock);
+	if (!owed)
+		t->owed_since_ns = 0;
+	else if (!t->owed_since_ns)
+		t->owed_since_ns = t->step_ns;
+	t->step_ns = now_ns;
+	if (!owed || (next == WEIR_STEP_AGAIN && now_ns - t->owed_since_ns < WEIR_FLUSH_NS))
+		return;
+	t->owed_since_ns = 0;
+	for (uint32_t i = 0; i < t->nout; i++)
+		weir_channel_flush(t->out[i]);
+}
+
 int64_t weir_task_step(struct weir_actor *a)
 {
 	struct weir_task *t = (struct weir_task *)a;
@@ -630,6 +653,7 @@ int64_t weir_task_step(struct weir_actor *a)
 	if (code && !is_final(t))
 		fail(t, code);
 	if (is_final(t))
-		return t->running_snapshot ? WEIR_STEP_IDLE : WEIR_STEP_DONE;
+		next = t->running_snapshot ? WEIR_STEP_IDLE : WEIR_STEP_DONE;
+	wake_consumers(t, next);
 	return next;
 }

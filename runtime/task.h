@@ -114,6 +114,7 @@ struct weir_task {
 
 	WEIR_VEC(struct weir_overflow) overflow; /* from overflow_head on, in order */
 	size_t overflow_head;
+	int64_t step_ns, owed_since_ns;  /* end of the last step; since when a consumer has not been told of rows */
 
 	pthread_mutex_t mail_lock;
 	struct weir_mail *mail, **mail_last;
