@@ -378,14 +378,18 @@ void weir__job_on_written(struct weir_job *j, struct weir_job_event *e)
 		e->uri = NULL;
 	}
 	if (!e->err.code && p) {
+		bool newest = (!p->request || !p->request->savepoint) && p->id > j->newest_id; /* else a newer one was written first */
+
 		pthread_mutex_lock(&j->lock);
-		if (!p->request || !p->request->savepoint) {
+		if (newest) {
 			j->status.last_checkpoint = p->id;
 			j->status.last_checkpoint_ms = weir__job_now_ms(j) - p->started_ms;
 			j->status.last_checkpoint_bytes = p->request ? atomic_load(&p->request->bytes) : 0;
 		}
 		pthread_mutex_unlock(&j->lock);
-		if (p->uri && p->request && !p->request->savepoint) {
+		if (newest)
+			j->newest_id = p->id;
+		if (newest && p->uri) {
 			free(j->newest_uri);
 			j->newest_uri = strdup(p->uri);
 		}
@@ -411,6 +415,10 @@ static void notify_complete(struct weir_job *j, int64_t id)
 	struct weir_pending *p = find(j, id);
 	struct job_work *w;
 
+	if (p && p->uri && (p->kind == WEIR_COORD_STOP || p->kind == WEIR_COORD_DRAIN)) {
+		free(j->stop_uri);
+		j->stop_uri = strdup(p->uri);
+	}
 	weir__job_mail_all(j, WEIR_MAIL_COMMITTED, id);
 	if (p)
 		p->completed = true;
