@@ -605,6 +605,10 @@ struct weir_stream *weir__window(struct weir_keyed *k, const char *uid, struct w
 	}
 	if (!prepared(env, uid, a->acc))
 		return env->broken;
+	if (!a->add && (w.slide_ms != w.size_ms || opts.allowed_lateness_ms > 0 || !(a->acc->flags & WEIR_TYPE_FLAT))) {
+		weir_env_fail(env, WEIR_EINVALID, uid, "sliding windows, allowed lateness and accumulators with text go row by row: the aggregate needs .add");
+		return env->broken;
+	}
 	if (opts.late)
 		c.opts.late = weir_arena_text(&env->arena, opts.late, strlen(opts.late));
 	s = add_keyed(k, uid, &weir_op_window, a->out, &c, sizeof(c));

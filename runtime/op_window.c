@@ -238,17 +238,25 @@ static int by_batch(struct window_op *w, struct weir_batch *in, const uint16_t *
 	if (!code)
 		code = update(w, in, m, err);
 	for (uint32_t i = 0; i < m && !code; i++) {
-		bool again = w->rule.lateness_ms && weir_window_max_time(w->windows[i]) <= w->base.watermark_ms;
-
-		if (!w->created[i] && !again)
+		if (!w->created[i])
 			continue;
 		code = set_key(w, in, w->rows[i], err);
-		if (!code && w->created[i])
+		if (!code)
 			code = arm(w, &w->windows[i], err);
-		if (!code && again)
-			code = fire(w, &w->windows[i], err);
 	}
 	return code ? code : late_rows(w, in, nlate, err);
+}
+
+/* With allowed lateness: a window that has fired is sent again after each row, with what it holds then. Only the row path knows what that is. */
+static bool sends_again(const struct window_op *w, const struct weir_batch *in, const uint16_t *pick, uint32_t n)
+{
+	for (uint32_t i = 0; w->rule.lateness_ms && i < n; i++) {
+		int64_t start = weir_window_start(in->times[pick ? pick[i] : i], w->rule.offset_ms, w->rule.size_ms);
+
+		if (weir_window_max_time((struct weir_window){ start, start + w->rule.size_ms }) <= w->base.watermark_ms)
+			return true;
+	}
+	return false;
 }
 
 static int window_batch(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err)
@@ -265,7 +273,7 @@ static int window_batch(struct weir_op *op, struct weir_batch *in, const struct 
 		for (uint32_t i = 0; i < n; i++)
 			if (in->times[pick ? pick[i] : i] == WEIR_NO_TIME)
 				return weir_window_check_time(WEIR_NO_TIME, err);
-		code = by_batch(w, in, pick, n, err);
+		code = sends_again(w, in, pick, n) ? by_row(w, in, pick, n, err) : by_batch(w, in, pick, n, err);
 	} else {
 		code = by_row(w, in, pick, n, err);
 	}
