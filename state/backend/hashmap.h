@@ -111,7 +111,7 @@ void weir__state_free(struct weir_state *s);
 /* Make key current: a native key of the config's type. */
 int weir__backend_take_key(struct weir_backend *b, const void *key, uint64_t hash, uint32_t group, struct weir_error *err);
 
-/* restore.c: a restored state meets the job's registration. */
+/* claim.c: a restored state meets the job's registration. */
 int weir__state_claim(struct weir_state *s, const struct weir_state_desc *desc, struct weir_type *stored, struct weir_error *err);
 /* timers.c */
 struct weir_timers *weir__timers_new(struct weir_backend *b, const char *service, struct weir_type *ns, struct weir_type *real_ns, bool ns_boxed, struct weir_error *err);
