@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/decimal.h"
+
 static bool surrogate(const uint8_t *p, size_t left)
 {
 	return left >= 3 && p[0] == 0xed && p[1] >= 0xa0;
@@ -62,32 +64,49 @@ void weir_json_i64(struct weir_buf *b, int64_t v)
 /* digits: significant decimal digits without point; value = 0.d1d2d3... * 10^exp10 */
 static void put_java(struct weir_buf *b, bool neg, const char *digits, int n, int exp10)
 {
-	if (neg)
-		weir_buf_u8(b, '-');
-	if (exp10 > -3 && exp10 <= 7) { /* 10^-3 <= v < 10^7: plain */
-		if (exp10 <= 0) {
-			weir_buf_text(b, "0.");
-			for (int i = exp10; i < 0; i++)
-				weir_buf_u8(b, '0');
-			weir_buf_put(b, digits, (size_t)n);
-			return;
-		}
-		for (int i = 0; i < exp10; i++)
-			weir_buf_u8(b, i < n ? (uint8_t)digits[i] : '0');
-		weir_buf_u8(b, '.');
-		if (n > exp10)
-			weir_buf_put(b, digits + exp10, (size_t)(n - exp10));
-		else
-			weir_buf_u8(b, '0');
+	char *from = (char *)weir_buf_room(b, 48), *to = from;
+
+	if (!to)
 		return;
+	if (neg)
+		*to++ = '-';
+	if (exp10 > -3 && exp10 <= 0) { /* 10^-3 <= v < 10^7: plain */
+		to = (char *)memcpy(to, "0.00", 4) + 2 - exp10;
+		to = (char *)memcpy(to, digits, (size_t)n) + n;
+	} else if (exp10 > 0 && exp10 <= 7) {
+		for (int i = 0; i < exp10; i++)
+			*to++ = i < n ? digits[i] : '0';
+		*to++ = '.';
+		if (n > exp10)
+			to = (char *)memcpy(to, digits + exp10, (size_t)(n - exp10)) + (n - exp10);
+		else
+			*to++ = '0';
+	} else {
+		*to++ = digits[0];
+		*to++ = '.';
+		if (n > 1)
+			to = (char *)memcpy(to, digits + 1, (size_t)(n - 1)) + (n - 1);
+		else
+			*to++ = '0';
+		to += snprintf(to, 8, "E%d", exp10 - 1);
 	}
-	weir_buf_u8(b, (uint8_t)digits[0]);
-	weir_buf_u8(b, '.');
-	if (n > 1)
-		weir_buf_put(b, digits + 1, (size_t)(n - 1));
-	else
-		weir_buf_u8(b, '0');
-	weir_buf_printf(b, "E%d", exp10 - 1);
+	b->len += (size_t)(to - from);
+}
+
+/* The usual double, quickly. False: not one of those. */
+static bool put_shortest(struct weir_buf *b, double v)
+{
+	char digits[24], *p = digits + sizeof(digits);
+	uint64_t d;
+	int exp, n;
+
+	if (!weir_decimal_shortest(fabs(v), &d, &exp))
+		return false;
+	for (; d; d /= 10)
+		*--p = (char)('0' + d % 10);
+	n = (int)(digits + sizeof(digits) - p);
+	put_java(b, v < 0, p, n, exp + n);
+	return true;
 }
 
 static void put_float(struct weir_buf *b, double v, bool single)
@@ -107,10 +126,8 @@ static void put_float(struct weir_buf *b, double v, bool single)
 		weir_buf_text(b, signbit(v) ? "-0.0" : "0.0");
 		return;
 	}
-	if (fabs(v) < 1e7 && v == (double)(int64_t)v) { /* whole: no search */
-		weir_buf_printf(b, "%lld.0", (long long)v);
+	if ((!single || (fabs(v) < 1e7 && v == (double)(int64_t)v)) && put_shortest(b, v)) /* a whole float has the digits of the same double */
 		return;
-	}
 	/* A decimal of up to DBL_DIG digits comes back from %.*e with DBL_DIG digits, padded with zeros: so the search may start there. Subnormal
 	 * numbers have fewer; they start at two digits, as Java does: 4.9E-324. */
 	int precision = single ? (fabs(v) < (double)FLT_MIN ? 1 : FLT_DIG - 1) : (fabs(v) < DBL_MIN ? 1 : DBL_DIG - 1);
