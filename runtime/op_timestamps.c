@@ -2,6 +2,11 @@
 /*
  * Event time and watermarks away from a source: rows get the time of a field, watermarks follow the rows' number. (Directly behind a source the source
  * does both, per split.) The generator's position is operator state, so that a restored job places the same watermarks.
+ *
+ * State: union list "watermark", Flink's Tuple6 of longs: subtask, parallelism, highest time, last watermark, rows since, whether rows came at all. At the stored
+ * parallelism each subtask goes on from its own element. At another one nobody knows which subtask's rows now come here, so everyone goes on from the
+ * furthest-behind generator that had seen rows (else from what those had inherited): with one active split that is its own, and the result is the same as
+ * without the restore.
  */
 #include "runtime/context.h"
 #include "runtime/op_config.h"
@@ -10,26 +15,37 @@
 struct timestamps_op {
 	struct weir_op base;
 	struct weir_watermark_gen gen;
+	bool active;                    /* rows have come to this subtask, not only to those whose position it inherited */
 };
 
 struct position {
-	int64_t max_ms, emitted_ms, rows;
+	int64_t subtask, parallelism, max_ms, emitted_ms, rows, active;
 };
-static struct weir_field position_fields[] = { { "f0", &weir_int64, 0 }, { "f1", &weir_int64, 0 }, { "f2", &weir_int64, 0 } };
+static struct weir_field position_fields[] = { { "f0", &weir_int64, 0 }, { "f1", &weir_int64, 0 }, { "f2", &weir_int64, 0 }, { "f3", &weir_int64, 0 },
+					       { "f4", &weir_int64, 0 }, { "f5", &weir_int64, 0 } };
 static struct weir_type position_type = { .kind = WEIR_TUPLE, .size = sizeof(struct position), .align = _Alignof(struct position), .name = "position",
-					  .fields = position_fields, .nfields = 3, .null_offset = WEIR_NO_NULLS };
+					  .fields = position_fields, .nfields = 6, .null_offset = WEIR_NO_NULLS };
+
+struct restoring {
+	struct timestamps_op *op;
+	struct position best;
+	bool found;
+};
 
 static int restored(void *arg, const void *value, struct weir_error *err)
 {
-	struct timestamps_op *t = arg;
+	struct restoring *r = arg;
 	const struct position *p = value;
 
 	(void)err;
-	if (p->max_ms > t->gen.max_ms)
-		t->gen.max_ms = p->max_ms;
-	if (p->emitted_ms > t->gen.emitted)
-		t->gen.emitted = p->emitted_ms;
-	t->gen.rows = (uint32_t)p->rows % t->gen.every_rows;
+	if (p->parallelism == r->op->base.parallelism) {
+		if (p->subtask != r->op->base.subtask)
+			return 0;
+	} else if (p->max_ms == INT64_MIN || (r->found && (p->active < r->best.active || (p->active == r->best.active && p->max_ms >= r->best.max_ms)))) {
+		return 0;
+	}
+	r->best = *p;
+	r->found = true;
 	return 0;
 }
 
@@ -37,13 +53,18 @@ static int timestamps_open(struct weir_op *op, struct weir_error *err)
 {
 	struct timestamps_op *t = (struct timestamps_op *)op;
 	const struct weir_timestamps_config *c = op->config;
+	struct restoring r = { .op = t };
 	int code = weir_watermark_gen_init(&t->gen, c->strategy.out_of_orderness_ms, c->strategy.every_rows ? c->strategy.every_rows : 512, err);
 
 	if (!code)
-		code = weir_op_restored(op, "watermark", &position_type, restored, t, err);
-	if (!code && t->gen.emitted != WEIR_WATERMARK_MIN)
-		code = weir_op_emit_watermark(op, t->gen.emitted, err);
-	return code;
+		code = weir_op_restored(op, "watermark", &position_type, restored, &r, err);
+	if (code || !r.found)
+		return code;
+	t->active = r.best.active && r.best.parallelism == op->parallelism;
+	t->gen.max_ms = r.best.max_ms;
+	t->gen.emitted = r.best.emitted_ms;
+	t->gen.rows = (uint32_t)((uint64_t)r.best.rows % t->gen.every_rows);
+	return t->gen.emitted == WEIR_WATERMARK_MIN ? 0 : weir_op_emit_watermark(op, t->gen.emitted, err);
 }
 
 static int emit_part(struct timestamps_op *t, struct weir_batch *b, const uint16_t *pick, uint32_t from, uint32_t to, struct weir_error *err)
@@ -76,6 +97,7 @@ static int timestamps_batch(struct weir_op *op, struct weir_batch *in, const str
 
 	if (!b)
 		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	t->active |= n > 0;
 	b->times = b->cols[c->field]; /* timestamp and int64 columns are milliseconds already */
 	for (uint32_t at = 0; at < n && !code;) {
 		uint32_t left = t->gen.every_rows - t->gen.rows, to = n - at < left ? n : at + left;
@@ -90,8 +112,8 @@ static int timestamps_batch(struct weir_op *op, struct weir_batch *in, const str
 static int timestamps_snapshot(struct weir_op *op, int64_t id, struct weir_op_snapshot *out, struct weir_error *err)
 {
 	struct timestamps_op *t = (struct timestamps_op *)op;
-	struct position p = { t->gen.max_ms, t->gen.emitted, t->gen.rows };
-	int code = weir_op_snapshot_list(out, "watermark", &position_type, WEIR_SPLIT_DISTRIBUTE, err);
+	struct position p = { op->subtask, op->parallelism, t->gen.max_ms, t->gen.emitted, t->gen.rows, t->active };
+	int code = weir_op_snapshot_list(out, "watermark", &position_type, WEIR_UNION, err);
 
 	(void)id;
 	return code ? code : weir_op_snapshot_add(out, &p, err);
