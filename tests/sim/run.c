@@ -14,7 +14,8 @@
 #include "tests/sim/host_sim.h"
 
 #define ATTEMPTS_MAX 16
-#define STEPS_MAX 400000
+#define STEPS_MAX 100000 /* many times what a job needs */
+#define PATIENCE 20000   /* then a job whose checkpoints always expire is killed */
 #define REQUESTS_MAX 3
 
 struct request {
@@ -36,7 +37,7 @@ struct run {
 	struct request requests[REQUESTS_MAX];
 	struct weir_job *job;
 	int64_t acked;         /* newest checkpoint known to be complete, of all attempts */
-	bool stopping, drained;
+	bool stopping, asked_to_stop, drained;
 	/* what an operator would start from */
 	char *savepoint;       /* URI, or NULL */
 	int64_t savepoint_id;
@@ -318,7 +319,7 @@ static void ask(struct run *r)
 		if (r->fs.crashed || (r->stopping && q->r.kind == WEIR_JOB_STOP))
 			continue;
 		if (q->r.kind == WEIR_JOB_STOP) {
-			r->stopping = true;
+			r->stopping = r->asked_to_stop = true;
 			r->drained |= q->r.drain;
 		}
 		if (r->verbose)
@@ -333,7 +334,7 @@ static void drive(struct run *r)
 	bool down = false;
 
 	while (!r->job->over) {
-		if (r->crash_step && sim_host_steps(r->host) >= r->crash_step)
+		if ((r->crash_step && sim_host_steps(r->host) >= r->crash_step) || (r->attempt < r->s.attempts && sim_host_steps(r->host) >= PATIENCE))
 			sim_fs_crash_now(&r->fs);
 		if (r->fs.crashed && !down) {
 			struct weir_job_request cancel = { .kind = WEIR_JOB_CANCEL };
@@ -369,8 +370,7 @@ static bool excused(const struct run *r)
 {
 	const struct weir_job_config *c = &r->s.config;
 
-	return r->fs.struck || sim_graph_struck() || (r->job->status.failed_checkpoints && c->tolerable_failed >= 0) ||
-	       (r->stopping && r->job->status.failed_checkpoints);
+	return r->fs.struck || sim_graph_struck() || (r->job->status.failed_checkpoints && (c->tolerable_failed >= 0 || r->asked_to_stop));
 }
 
 static void after_run(struct run *r, bool *out_done)
@@ -429,7 +429,7 @@ static bool attempt(struct run *r)
 	char *from = choose_start(r);
 	bool done = false;
 
-	r->stopping = r->drained = false;
+	r->stopping = r->asked_to_stop = r->drained = false;
 	plan_faults(r);
 	plan_requests(r);
 	r->host = new_host(r);
@@ -514,7 +514,7 @@ static void check_retained(struct run *r)
 	char dir[100];
 
 	snprintf(dir, sizeof(dir), "/ckpt/%s", r->s.config.create_subdir ? r->s.config.job_id : "");
-	if (!r->s.stored || r->fs.struck || weir_fs_list(r->fs.memory, dir, count_one, &f, NULL) != 0)
+	if (!r->s.stored || r->drained || r->fs.struck || weir_fs_list(r->fs.memory, dir, count_one, &f, NULL) != 0)
 		return;
 	if (f.complete > r->s.config.num_retained)
 		fail(r, "%u checkpoints are there, %u should be", f.complete, r->s.config.num_retained);

@@ -12,6 +12,8 @@
 
 #define SHOWN_MAX 20
 
+static struct sim_verdict sum;
+
 static bool one(const char *program, uint64_t seed, bool verbose)
 {
 	struct sim_verdict v;
@@ -23,6 +25,11 @@ static bool one(const char *program, uint64_t seed, bool verbose)
 		printf("sim: seed %llu hash %016llx, %llu steps, %u attempts, %u crashes, %u restarts, %u checkpoints\n", (unsigned long long)seed,
 		       (unsigned long long)v.hash, (unsigned long long)v.steps, v.attempts, v.crashes, v.restarts, v.checkpoints);
 	fflush(stdout);
+	sum.steps += v.steps;
+	sum.attempts += v.attempts;
+	sum.crashes += v.crashes;
+	sum.restarts += v.restarts;
+	sum.checkpoints += v.checkpoints;
 	return v.passed;
 }
 
@@ -54,6 +61,8 @@ static int many(const char *program, uint64_t seeds, uint64_t first)
 			break;
 		}
 	}
+	printf("sim: %llu steps, %u attempts, %u crashes, %u restarts, %u checkpoints\n", (unsigned long long)sum.steps, sum.attempts, sum.crashes, sum.restarts,
+	       sum.checkpoints);
 	printf("sim: %llu passed, %llu failed, %llu skipped\n", (unsigned long long)passed, (unsigned long long)failed, (unsigned long long)(seeds - passed - failed));
 	return failed ? 1 : 0;
 }
