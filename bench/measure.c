@@ -115,17 +115,30 @@ void measure_header(void)
 	printf("%-34s %12s %12s %7s %16s %8s %6s\n", "", "limit", "engine", "ratio", "95 % interval", "target", "");
 }
 
-void measure_print(const char *name, const struct measure_result *r, double rows, double target)
+static void print_row(const char *name, const struct measure_result *r, double rows, const char *goal, const char *verdict)
 {
-	char interval[40], goal[16];
 	double scale = rows > 0 ? 1e9 / rows : 1e3;
 	const char *unit = rows > 0 ? "ns/row" : "ms";
+	int digits = rows > 0 ? 2 : 1;
+	char interval[40];
 
 	snprintf(interval, sizeof(interval), "[%.2f, %.2f]", r->low, r->high);
-	snprintf(goal, sizeof(goal), "<= %.3g", target);
-	printf("%-34s %7.*f %-6s %5.*f %-6s %5.2f %16s %8s %6s%s\n", name, rows > 0 ? 2 : 1, r->limit_s * scale, unit, rows > 0 ? 2 : 1, r->engine_s * scale, unit, r->ratio,
-	       interval, goal, r->ratio <= target ? "met" : "MISSED", r->control > 1.1 ? "  (machine busy)" : "");
+	printf("%-34s %7.*f %-6s %5.*f %-6s %5.2f %16s %8s %6s%s\n", name, digits, r->limit_s * scale, unit, digits, r->engine_s * scale, unit, r->ratio, interval, goal,
+	       verdict, r->control > 1.1 ? "  (machine busy)" : "");
 	fflush(stdout);
+}
+
+void measure_print(const char *name, const struct measure_result *r, double rows, double target)
+{
+	char goal[16];
+
+	snprintf(goal, sizeof(goal), "<= %.3g", target);
+	print_row(name, r, rows, goal, r->ratio <= target ? "met" : "MISSED");
+}
+
+void measure_print_info(const char *name, const struct measure_result *r, double rows)
+{
+	print_row(name, r, rows, "", "");
 }
 
 void measure_print_value(const char *name, double value, const char *unit, double target)

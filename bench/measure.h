@@ -33,6 +33,7 @@ double measure_median(double *v, uint32_t n); /* sorts v */
 void measure_header(void);
 /* rows: to print ns a row; 0: milliseconds a run. */
 void measure_print(const char *name, const struct measure_result *r, double rows, double target);
+void measure_print_info(const char *name, const struct measure_result *r, double rows); /* no target */
 /* A plain number with an upper bound. */
 void measure_print_value(const char *name, double value, const char *unit, double target);
 void measure_machine(void);
