@@ -383,10 +383,11 @@ static bool one_point(unsigned k, bool *out_hit)
 	mkdir(t.dir, 0755);
 	*out_hit = true;
 	if (mode == LIVES) {
-		uint32_t seed = mix(k);
+		uint32_t seed = mix(k), life = 0;
 
+		/* later lives are longer: one that is too short for its first checkpoint brings nothing */
 		for (ok = true; ok && hit; seed = mix(seed + 1))
-			ok = interrupt_at(&t, 15 + seed % 90, &hit) && check_interrupted(&t);
+			ok = interrupt_at(&t, 15 + seed % (90 + 30 * life++), &hit) && check_interrupted(&t);
 	} else {
 		ok = interrupt_at(&t, k, out_hit) && check_interrupted(&t);
 		if (ok && mode == AGAIN && *out_hit)
