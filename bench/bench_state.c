@@ -213,10 +213,10 @@ static void keyed_count(uint64_t nkeys, uint64_t rows, uint32_t pairs)
 
 /* ---- growth ---- */
 
-/* Every batch does the same work in every run, so the least time of three runs is its own; what is more came from the machine. */
+/* Every batch does the same work in every run, so the least time of the runs is its own; what is more came from the machine. */
 static void growth(uint64_t nkeys)
 {
-	enum { RUNS = 3 };
+	enum { RUNS = 5 };
 	uint64_t nbatches = nkeys / BATCH, distinct = 0;
 	double *least = malloc(nbatches * sizeof(*least)), total = 0, raw = 0;
 	struct engine e;

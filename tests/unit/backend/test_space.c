@@ -20,8 +20,11 @@ static void fill(struct weir__space *s, struct cell *c, uint8_t v)
 static void check(const struct cell *c, const uint8_t *at, uint8_t v)
 {
 	ck_assert_ptr_nonnull(at);
-	for (size_t i = 0; i < c->n; i++)
-		ck_assert_msg(at[i] == v, "byte %zu of a cell of %zu: %u, want %u", i, c->n, at[i], v);
+	size_t i = 0;
+
+	while (i < c->n && at[i] == v)
+		i++;
+	ck_assert_msg(i == c->n, "byte %zu of a cell of %zu: %u, want %u", i, c->n, at[i], v);
 }
 
 WEIR_TEST(an_image_keeps_what_was_there_while_cells_change)
@@ -34,7 +37,7 @@ WEIR_TEST(an_image_keeps_what_was_there_while_cells_change)
 
 	weir__pool_init(&pool);
 	for (int i = 0; i < 400; i++) {
-		cells[i].n = sizes[weir_rng_below(&rng, i % 50 ? 9 : 11)];
+		cells[i].n = sizes[i == 7 ? 10 : weir_rng_below(&rng, 10)];
 		cells[i].p = weir__space_alloc(&s, cells[i].n);
 		ck_assert_ptr_nonnull(cells[i].p);
 		ck_assert_uint_eq((uintptr_t)cells[i].p % 16, 0);
