@@ -41,7 +41,7 @@ for part in $parts; do
     headers) count headers make -s headers ;;
     unit)    count unit unit BUILD=build ;;
     fuzz)    build BUILD=build tests && count fuzz replay build ;;
-    cli)     build all && count cli tests/cli/run.sh build/weir ;;
+    cli)     build all && count cli tests/cli/run.sh build ;;
     crash)   build all && count crash tests/crash/run.sh build/weir ;;
     sim)     build build/sim && count sim build/sim "${SEEDS:-20000}" ;;
     clang)   count clang build CC=clang BUILD=build/clang all tests ;;
@@ -50,7 +50,7 @@ for part in $parts; do
              count asan-fuzz replay build/asan
              build BUILD=build/asan SAN=address,undefined OPT=-O1 build/asan/sim && count asan-sim build/asan/sim 1000 ;;
     tsan)    build BUILD=build/tsan SAN=thread OPT=-O1 all tests
-             count tsan env QUIET=1 TSAN_OPTIONS=halt_on_error=1 WEIR_TEST_TIMEOUT=600 tests/run.sh build/tsan 'runtime|backend' ;;
+             count tsan env QUIET=1 TSAN_OPTIONS=halt_on_error=1 WEIR_TEST_TIMEOUT=600 tests/run.sh build/tsan backend ;;
     *)       echo "unknown part: $part"; exit 2 ;;
     esac
 done
