@@ -229,6 +229,20 @@ static void begin(struct weir_job *j)
 	}
 }
 
+/* A process that died between the rename of _metadata and the sync of its directory leaves a checkpoint that is seen but may still be lost with the
+ * machine. What is built on it is published durably, so it must be durable first. Where nothing can be written it has been for long. */
+static int make_durable(const struct weir_ckpt *c, struct weir_error *err)
+{
+	struct weir_error why = WEIR_ERROR_INIT;
+	int code = weir_fs_caps(c->fs) & WEIR_FS_READ_ONLY ? 0 : weir_fs_sync_dir(c->fs, c->dir, &why);
+
+	if (code == WEIR_EPERM || code == WEIR_EUNSUPPORTED || code == WEIR_EINVALID)
+		return 0;
+	if (code && err && !err->code)
+		*err = why;
+	return code;
+}
+
 static int open_restore(struct weir_job *j, const char *uri, struct weir_error *err)
 {
 	const char *base;
@@ -239,6 +253,8 @@ static int open_restore(struct weir_job *j, const char *uri, struct weir_error *
 	code = weir_ckpt_check_files(j->restore, err);
 	if (code)
 		weir_ckpt_suggest(j->restore->fs, j->restore->path, err);
+	if (!code)
+		code = make_durable(j->restore, err);
 	free(j->restore_uri);
 	j->restore_uri = weir_fs_uri(j->restore->fs, j->restore->dir);
 	if (!code)
