@@ -10,10 +10,11 @@
  *  1. A row is in exactly one file, and the file is in the state of the first checkpoint that covers the row, until it has been published.
  *  2. Nothing that a failed attempt wrote after its last complete checkpoint is ever published: no state names it.
  *  3. File names hold digits of the job and sink, and random ones of the attempt, so an attempt never meets the files of another.
- * Hidden files of earlier attempts that no state names are removed at open, by subtask 0, when the job has its checkpoint folder to itself (op->exclusive): then
- * no other process can be writing under this job's digits. Otherwise they stay.
+ * Hidden files of earlier attempts are removed by subtask 0 when the first checkpoint of this attempt is complete, if the job has its checkpoint folder to
+ * itself (op->exclusive): then no other process can be writing under this job's digits, and what this attempt was restored from has been published. Not
+ * earlier: a checkpoint that failed at its last sync was removed again, but a crash of the machine may bring it back, and then it must find its files.
  * A restored token whose file is neither pending nor published has been consumed by somebody (files are published only once): counted, not an error.
- * State: operator list "pending", union (each subtask must know every token to tell leftovers), Flink's Tuple2<Long, byte[]>: checkpoint id, token.
+ * State: operator list "pending", union (each subtask sees every token and publishes its share), Flink's Tuple2<Long, byte[]>: checkpoint id, token.
  * Threading: the task's thread. After a failed write the sink refuses everything: the task restarts from the last checkpoint.
  */
 #include "runtime/op.h"
@@ -52,7 +53,7 @@ struct file_sink {
 	WEIR_VEC(struct pending) pending;
 	char run[16];                   /* in every file name: 6 digits of job and sink, then the attempt's */
 	uint32_t seen;                  /* restored tokens, while they are read */
-	WEIR_VEC(struct weir_slice) restored; /* their bytes, until open() is over; owned */
+	bool tidy;                      /* leftovers have been removed */
 	uint32_t files;                 /* opened by this attempt */
 	int failed;                     /* sticky */
 };
@@ -70,17 +71,11 @@ static int commit_restored(void *arg, const void *value, struct weir_error *err)
 {
 	struct file_sink *s = arg;
 	const struct pending *p = value;
-	struct weir_slice token = weir_str_slice(&p->token), *keep = weir_vec_push(&s->restored);
+	struct weir_slice token = weir_str_slice(&p->token);
 	struct weir_error why = WEIR_ERROR_INIT;
 	char counter[64];
 	int rc;
 
-	if (!keep)
-		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
-	*keep = (struct weir_slice){ malloc(token.len + 1), token.len };
-	if (!keep->ptr)
-		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
-	memcpy((uint8_t *)(uintptr_t)keep->ptr, token.ptr, token.len);
 	if (s->seen++ % s->op.parallelism != s->op.subtask)
 		return 0;
 	rc = weir_fs_commit(s->fs, token, &why);
@@ -109,9 +104,6 @@ static int find_leftover(void *arg, const char *name, const struct weir_fs_stat 
 	(void)st;
 	if (!digits || strncmp(digits + 1, s->run, 6) != 0 || strncmp(digits + 1, s->run, strlen(s->run)) == 0 || !strstr(name, ".inprogress."))
 		return 0;
-	for (size_t i = 0; i < s->restored.len; i++) /* a token holds the hidden path as text */
-		if (memmem(s->restored.items[i].ptr, s->restored.items[i].len, name, strlen(name)))
-			return 0;
 	if (asprintf(&path, "%s/%s", s->folder, name) < 0)
 		return 0;
 	(void)!weir_fs_remove(s->fs, path, false, &ignored); /* best effort: it is hidden and nobody's */
@@ -119,14 +111,13 @@ static int find_leftover(void *arg, const char *name, const struct weir_fs_stat 
 	return 0;
 }
 
-static int remove_leftovers(struct file_sink *s, struct weir_error *err)
+static void remove_leftovers(struct file_sink *s)
 {
-	int rc = s->op.exclusive && s->op.subtask == 0 ? weir_fs_list(s->fs, s->folder, find_leftover, s, err) : 0;
+	struct weir_error ignored = WEIR_ERROR_INIT;
 
-	for (size_t i = 0; i < s->restored.len; i++)
-		free((uint8_t *)(uintptr_t)s->restored.items[i].ptr);
-	weir_vec_fini(&s->restored);
-	return rc;
+	s->tidy = true;
+	if (s->op.exclusive && s->op.subtask == 0)
+		(void)!weir_fs_list(s->fs, s->folder, find_leftover, s, &ignored); /* what stays is hidden; the next attempt tries again */
 }
 
 static void name_run(struct file_sink *s)
@@ -164,7 +155,7 @@ static int sink_open(struct weir_op *op, struct weir_error *err)
 		rc = weir_fs_mkdirs_durable(s->fs, s->folder, err);
 	if (!rc && weir_op_is_restored(op))
 		rc = weir_op_restored(op, "pending", &pending_type, commit_restored, s, err);
-	return rc ? rc : remove_leftovers(s, err);
+	return rc;
 }
 
 /* ---- writing ---- */
@@ -287,7 +278,12 @@ static int sink_snapshot(struct weir_op *op, int64_t checkpoint_id, struct weir_
 
 static int sink_committed(struct weir_op *op, int64_t checkpoint_id, struct weir_error *err)
 {
-	return commit_up_to((struct file_sink *)op, checkpoint_id, err);
+	struct file_sink *s = (struct file_sink *)op;
+	int rc = commit_up_to(s, checkpoint_id, err);
+
+	if (!rc && !s->tidy)
+		remove_leftovers(s);
+	return rc;
 }
 
 /* Without checkpoints the end of the input is the only commit. */
@@ -308,9 +304,6 @@ static void sink_close(struct weir_op *op)
 
 	weir_fs_writer_abort(s->writer);
 	s->writer = NULL;
-	for (size_t i = 0; i < s->restored.len; i++)
-		free((uint8_t *)(uintptr_t)s->restored.items[i].ptr);
-	weir_vec_fini(&s->restored);
 	for (size_t i = 0; i < s->pending.len; i++)
 		free_pending(&s->pending.items[i]);
 	weir_vec_fini(&s->pending);
