@@ -168,6 +168,11 @@ int weir__task_emit(struct weir_task *t, struct weir_op_slot *slot, const char *
 
 int weir_op_emit(struct weir_op *op, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err)
 {
+	/* a source's first rows may all be dropped in the chain, and the watermark behind them is a new one: it must not come before START */
+	int code = op->task->started || op->task->nin ? 0 : weir__task_send_start(op->task, err);
+
+	if (code)
+		return code;
 	return weir__task_emit(op->task, weir__slot_of(op), NULL, b, rows, err);
 }
 

@@ -145,6 +145,13 @@ static int forward_watermark(struct weir_task *t, struct weir_op_slot *slot, int
 	return code;
 }
 
+/* A restored watermark is one that the operator had seen before: the timers that it let go are gone, and those that were set for an earlier time since then
+ * wait for the next one, as they would have without a restore. Inputs send it before their START. */
+static bool is_restored(const struct weir_task *t, int64_t w)
+{
+	return t->restore && t->waiting_in && w != INT64_MAX;
+}
+
 static int op_watermark(struct weir_task *t, struct weir_op *op, int64_t w, struct weir_error *err)
 {
 	int code = 0;
@@ -152,7 +159,7 @@ static int op_watermark(struct weir_task *t, struct weir_op *op, int64_t w, stru
 	if (w <= op->watermark_ms)
 		return 0;
 	op->watermark_ms = w;
-	if (op->ops->watermark) {
+	if (op->ops->watermark && !is_restored(t, w)) {
 		weir__current_op = op;
 		code = op->ops->watermark(op, w, err);
 		weir__current_op = NULL;
@@ -239,11 +246,17 @@ static int take_snapshot(struct weir_task *t, struct weir_ckpt_request *r, struc
 	return code ? code : weir__task_snapshot(t, r, err);
 }
 
-/* A source is asked for a checkpoint: its barrier goes between the batch before and the batch after. */
+static int poll_source(struct weir_task *t, int64_t now_ms, bool *out_more, struct weir_error *err);
+
+/* A source is asked for a checkpoint: its barrier goes between the batch before and the batch after, and behind START: a reader that waits for START from an
+ * input whose barrier has come would wait for ever. */
 static int triggered(struct weir_task *t, struct weir_ckpt_request *r, struct weir_error *err)
 {
-	int code = 0;
+	bool more;
+	int code = t->started || t->state != WEIR_TASK_RUNNING ? 0 : poll_source(t, weir_now_ms(t->clock), &more, err);
 
+	if (code)
+		return code;
 	if (r->kind == WEIR_COORD_STOP)
 		t->stop_requested = true;
 	if (r->kind == WEIR_COORD_DRAIN && t->state == WEIR_TASK_RUNNING) {
@@ -343,12 +356,12 @@ static int input_started(struct weir_task *t, uint32_t channel, struct weir_erro
 	return --t->waiting_in ? 0 : weir__task_send_start(t, err);
 }
 
-/* Rows that came before another input has started. */
+/* What follows the START of an input, before another one has started. Barriers go on: they follow the START of each. */
 static bool is_early(const struct weir_task *t, uint32_t channel)
 {
 	enum weir_element_kind next;
 
-	return t->waiting_in && weir_channel_peek(t->in[channel], &next) && next == WEIR_EL_BATCH;
+	return t->waiting_in && weir_channel_peek(t->in[channel], &next) && (next == WEIR_EL_BATCH || (next == WEIR_EL_WATERMARK && t->started_in[channel]));
 }
 
 static int element(struct weir_task *t, uint32_t channel, struct weir_element *e, struct weir_error *err)
@@ -372,10 +385,9 @@ static int element(struct weir_task *t, uint32_t channel, struct weir_element *e
 	case WEIR_EL_START:
 		return input_started(t, channel, err);
 	case WEIR_EL_END:
-		code = input_started(t, channel, err);
-		if (code)
-			return code;
 		code = merge_event(t, WEIR_WATERMARK_FINISHED, channel, 0, err);
+		if (!code)
+			code = input_started(t, channel, err);
 		return !code && ++t->ended_in == t->nin ? finish_ops(t, err) : code;
 	case WEIR_EL_CANCEL:
 		break;
