@@ -136,7 +136,7 @@ static int watch_element(struct weir_ctx *ctx, void *self, const void *in, struc
 	struct watcher *w = self;
 	const struct row *r = in;
 	struct tally *t;
-	int32_t digit = (r->v % 3 + 3) % 3;
+	int32_t digit = (r->v / 3 % 3 + 3) % 3;
 
 	if (now->process_side && r->v % 2)
 		weir_emit_side(out, "odd", r);
@@ -209,11 +209,11 @@ static void build_timed(struct weir_env *env)
 	w.every_rows = now->every_rows;
 	if (now->direct_times)
 		s = weir_assign_timestamps(s, "t", w);
-	s = loose(weir_parallelism(weir_map(s, "scale", scale, &row_type), 1), 0);
+	s = loose(weir_parallelism(weir_map(s, "scale", scale, &row_type), now->source_parallelism), 0);
 	if (!now->direct_times)
-		s = loose(weir_parallelism(weir_assign_timestamps(s, "t", w), 1), 1);
+		s = loose(weir_parallelism(weir_assign_timestamps(s, "t", w), now->source_parallelism), 1);
 	if (now->filter)
-		s = loose(weir_parallelism(weir_filter(s, "some", keep_some), 1), 2);
+		s = loose(weir_parallelism(weir_filter(s, "some", keep_some), now->source_parallelism), 2);
 	k = weir_key_by(s, "k");
 	win = weir_window(k, "win", now->sliding ? weir_sliding(now->size_ms, now->slide_ms) : weir_tumbling(now->size_ms),
 			  now->text_acc ? &text_aggregate : &flat_aggregate, .late = now->late_sink ? "late" : NULL, .allowed_lateness_ms = now->lateness_ms);

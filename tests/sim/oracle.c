@@ -194,7 +194,7 @@ static void watcher(const struct sim_scenario *s, const struct stream *in, struc
 			all[r->key].due = r->t + s->timer_ms;
 		all[r->key].sum += v;
 		all[r->key].listed = (int64_t)((uint64_t)all[r->key].listed * 31 + (uint64_t)(int64_t)v);
-		all[r->key].digits[(v % 3 + 3) % 3]++;
+		all[r->key].digits[(v / 3 % 3 + 3) % 3]++;
 	}
 }
 

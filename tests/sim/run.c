@@ -13,7 +13,7 @@
 #include "runtime/job_priv.h"
 #include "tests/sim/host_sim.h"
 
-#define ATTEMPTS_MAX 16
+#define ATTEMPTS_MAX 20
 #define STEPS_MAX 100000 /* many times what a job needs */
 #define PATIENCE 20000   /* then a job whose checkpoints always expire is killed */
 #define REQUESTS_MAX 3
@@ -101,7 +101,7 @@ static void put_input(struct run *r)
 static void plan_faults(struct run *r)
 {
 	struct sim_fs_fault faults[SIM_FS_FAULTS];
-	uint32_t n = 0, few = chance(r, 8) ? 60 : 600;
+	uint32_t n = 0, few = chance(r, 6) ? 60 : 700;
 	uint64_t user = 0;
 
 	r->faulty = r->attempt < r->s.attempts && !chance(r, r->s.calm);
@@ -356,7 +356,7 @@ static void drive(struct run *r)
 
 static struct sim_host *new_host(struct run *r)
 {
-	struct sim_host_config c = { .seed = weir_rng_next(&r->rng), .step_ns = 5000 + below(r, 200000), .work_ns = 1000 + below(r, 1000000), .uneven = chance(r, 6) };
+	struct sim_host_config c = { .seed = weir_rng_next(&r->rng), .step_ns = 20000 + below(r, 300000), .work_ns = 1000 + below(r, chance(r, 8) ? 100000 : 1500000), .uneven = chance(r, 6) };
 
 	if (r->attempt < r->s.attempts && chance(r, 4)) {
 		c.slow_in_1024 = below(r, 200);

@@ -19,7 +19,7 @@ static void make_rows(struct sim_scenario *s, struct weir_rng *r)
 	int64_t pace = range(r, 1, 30), disorder = chance(r, 3) ? 0 : range(r, 1, 300), t = range(r, -500, 500);
 	uint32_t bad = chance(r, 5) ? below(r, 4) : 0;
 
-	s->nrows = chance(r, 1) ? below(r, 3) : (uint32_t)range(r, 3, chance(r, 4) ? SIM_ROWS_MAX : 60);
+	s->nrows = chance(r, 1) ? below(r, 3) : (uint32_t)range(r, 10, chance(r, 6) ? SIM_ROWS_MAX : 80);
 	s->nkeys = 1 + below(r, SIM_KEYS_MAX);
 	s->nfiles = chance(r, 8) ? 1 : 1 + below(r, SIM_FILES_MAX);
 	for (uint32_t i = 0; i < s->nrows; i++) {
@@ -28,7 +28,7 @@ static void make_rows(struct sim_scenario *s, struct weir_rng *r)
 					       .bad = bad && below(r, 16) < bad, .file = i * s->nfiles / s->nrows };
 	}
 	s->bound_ms = chance(r, 8) ? disorder / 2 : range(r, 0, disorder);
-	s->timer_ms = disorder + range(r, 1, 300);
+	s->timer_ms = chance(r, 4) ? range(r, 0, 20) : disorder + range(r, 1, 300); /* may be over when it is set, for a row that came late */
 	s->sequence_from = range(r, -100, 100);
 }
 
@@ -44,16 +44,24 @@ static void make_graph(struct sim_scenario *s, struct weir_rng *r)
 	s->size_ms = range(r, 5, 200);
 	s->slide_ms = s->sliding ? range(r, (s->size_ms + 3) / 4, s->size_ms) : s->size_ms;
 	s->lateness_ms = chance(r, 4) ? range(r, 1, 150) : 0;
-	s->every_rows = 1 + below(r, chance(r, 8) ? 4 : 24);
+	s->every_rows = 1 + below(r, chance(r, 10) ? 4 : 24);
 	s->threshold = (int32_t)range(r, -20, 30);
 	s->copies = 1 + below(r, 3);
 	s->with_union = chance(r, 8);
 	s->in_order = chance(r, 8);
 	s->unchained = chance(r, 5) ? (uint32_t)weir_rng_next(r) : 0;
 	s->sink_parallelism = chance(r, 4) ? 1 + below(r, 3) : 0;
-	s->source_parallelism = s->graph == SIM_TIMED || (s->graph == SIM_SEQUENCE && s->in_order) ? 1 : chance(r, 4) ? 1 + below(r, 3) : 0;
+	s->source_parallelism = s->graph == SIM_SEQUENCE && s->in_order ? 1 : chance(r, 4) ? 1 + below(r, 3) : 0;
+	if (s->graph == SIM_TIMED) /* the order of the data decides: one subtask has it all */
+		s->source_parallelism = chance(r, 8) ? 1 : 1 + below(r, 3);
 	s->rows_per_second = chance(r, 2) ? range(r, 500, 50000) : 0;
 	s->split_bytes = chance(r, 5) ? (uint64_t)range(r, 20, 300) : 0;
+	if (s->graph == SIM_TIMED && s->source_parallelism > 1) {
+		s->split_bytes = 0;
+		s->nfiles = 1;
+		for (uint32_t i = 0; i < s->nrows; i++)
+			s->rows[i].file = 0;
+	}
 }
 
 static void make_config(struct sim_scenario *s, struct weir_rng *r)
@@ -97,8 +105,8 @@ void sim_scenario_make(struct sim_scenario *s, uint64_t seed)
 	make_rows(s, &r);
 	make_graph(s, &r);
 	make_config(s, &r);
-	s->attempts = !s->stored || chance(&r, 3) ? 0 : 1 + below(&r, 4);
-	s->calm = chance(&r, 8) ? 0 : below(&r, 8);
+	s->attempts = !s->stored || chance(&r, 2) ? 0 : 1 + below(&r, 6);
+	s->calm = chance(&r, 10) ? 0 : below(&r, 8);
 	s->with_requests = s->stored && chance(&r, 6);
 	s->may_drain = s->with_requests && chance(&r, 6);
 	/* what is thrown together decides about order where several subtasks read: rows of one key must then mean the same in any order */
