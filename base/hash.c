@@ -67,22 +67,6 @@ void weir_murmur128(const void *data, size_t len, uint8_t out[16])
 	put_le64(out + 8, h2);
 }
 
-int32_t weir_murmur_java(int32_t code)
-{
-	uint32_t h = rotl32((uint32_t)code * 0xcc9e2d51u, 15) * 0x1b873593u;
-
-	h = rotl32(h, 13) * 5 + 0xe6546b64u;
-	h ^= 4;
-	h ^= h >> 16;
-	h *= 0x85ebca6bu;
-	h ^= h >> 13;
-	h *= 0xc2b2ae35u;
-	h ^= h >> 16;
-	if (h == 0x80000000u)
-		return 0;
-	return (int32_t)h >= 0 ? (int32_t)h : -(int32_t)h;
-}
-
 uint64_t weir_xxh3(const void *data, size_t len) { return XXH3_64bits(data, len); }
 uint64_t weir_xxh3_seed(const void *data, size_t len, uint64_t seed) { return XXH3_64bits_withSeed(data, len, seed); }
 

@@ -14,7 +14,7 @@ struct weir_ctx *weir_ctx_new(struct weir_op *op, struct weir_error *err)
 	struct weir_ctx *c = calloc(1, sizeof(*c));
 
 	if (c)
-		c->row = calloc(1, op->node->in ? op->node->in->size + 1 : 1);
+		c->row = calloc(WEIR_ROW_BLOCK, op->node->in ? op->node->in->size + 1 : 1);
 	if (!c || !c->row) {
 		free(c);
 		weir_error_set(err, WEIR_ENOMEM, "out of memory");
@@ -41,10 +41,8 @@ void weir_ctx_free(struct weir_ctx *c)
 	free(c);
 }
 
-int weir_ctx_result(struct weir_ctx *c, int returned, struct weir_error *err)
+int weir_ctx_result_slow(struct weir_ctx *c, int returned, struct weir_error *err)
 {
-	if (__builtin_expect(returned == 0 && c->err.code == 0, 1))
-		return 0;
 	if (c->err.code) {
 		if (err && !err->code)
 			*err = c->err;

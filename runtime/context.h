@@ -28,14 +28,47 @@ struct weir_ctx {
 	const void *key;                 /* current, native */
 	struct weir_out out;
 	struct weir_arena states;        /* handles of states */
-	void *row;                       /* scratch for one input row */
+	void *row;                       /* scratch for WEIR_ROW_BLOCK input rows */
 };
+
+/* The selected rows of a batch as records in c->row, a block at a time (a chain of three row functions: 40 -> 17 ns a row). */
+struct weir_rows {
+	const struct weir_batch *in;
+	const uint16_t *pick;
+	uint32_t n, i;
+	uint32_t row;                    /* number in the batch of the record that next() gave */
+	int64_t time_ms;
+	char *block;
+	uint32_t size;
+};
+static inline struct weir_rows weir__rows(struct weir_ctx *c, const struct weir_batch *in, const uint16_t *pick, uint32_t n)
+{
+	return (struct weir_rows){ .in = in, .pick = pick, .n = n, .block = c->row, .size = in->type->size };
+}
+/* NULL at the end. Also sets c->time_ms. */
+static inline const void *weir__rows_next(struct weir_rows *it, struct weir_ctx *c)
+{
+	uint32_t k = it->i % WEIR_ROW_BLOCK;
+
+	if (it->i == it->n)
+		return NULL;
+	if (k == 0)
+		weir_batch_rows(it->in, it->pick ? it->pick + it->i : NULL, it->i, it->n - it->i < WEIR_ROW_BLOCK ? it->n - it->i : WEIR_ROW_BLOCK, it->block);
+	it->row = it->pick ? it->pick[it->i] : it->i;
+	it->i++;
+	c->time_ms = it->in->times ? it->in->times[it->row] : WEIR_NO_TIME;
+	return it->block + (size_t)k * it->size;
+}
 
 /* The context of op; out->type is the node's. */
 struct weir_ctx *weir_ctx_new(struct weir_op *op, struct weir_error *err);
 void weir_ctx_free(struct weir_ctx *c);
+int weir_ctx_result_slow(struct weir_ctx *c, int returned, struct weir_error *err) WEIR_CHECK;
 /* 0, or what the function returned or ran into, as an error. Call after each user function. */
-int weir_ctx_result(struct weir_ctx *c, int returned, struct weir_error *err) WEIR_CHECK;
+static inline WEIR_CHECK int weir_ctx_result(struct weir_ctx *c, int returned, struct weir_error *err)
+{
+	return __builtin_expect(returned == 0 && c->err.code == 0, 1) ? 0 : weir_ctx_result_slow(c, returned, err);
+}
 /* Send on what was emitted. */
 int weir_out_flush(struct weir_out *o, struct weir_error *err) WEIR_CHECK;
 

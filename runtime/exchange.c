@@ -86,20 +86,35 @@ static int send_batch(struct weir_task *t, uint32_t channel, struct weir_batch *
 	return weir__task_send(t, channel, &e, err);
 }
 
-static int send_by_key(struct weir_task *t, struct weir_output *o, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err)
+struct attached { /* the batch under the key of an earlier output: the next one often has the same */
+	struct weir_batch *batch;
+	const struct weir_output *of;
+};
+
+static bool same_key(const struct weir_output *a, const struct weir_output *b)
+{
+	return a->consumer_max_parallelism == b->consumer_max_parallelism && a->key->nfields == b->key->nfields &&
+	       memcmp(a->key->fields, b->key->fields, a->key->nfields * sizeof(a->key->fields[0])) == 0;
+}
+
+static int send_by_key(struct weir_task *t, struct weir_output *o, struct weir_batch *b, const struct weir_select *rows, struct attached *at, struct weir_error *err)
 {
 	uint32_t n = rows && rows->rows ? rows->n : b->rows;
 	const uint16_t *pick = rows ? rows->rows : NULL;
 	struct weir_batch *keyed;
-	int code = weir_keys_attach(o->key, b, rows, o->consumer_max_parallelism, &keyed, err);
+	int code = 0;
 
-	if (code)
-		return code;
-	if (o->nchannels == 1) {
-		code = send_batch(t, o->first, keyed, pick, n, err);
-		weir_batch_unref(keyed);
-		return code;
+	if (!at->batch || !same_key(at->of, o)) {
+		weir_batch_unref(at->batch);
+		at->batch = NULL;
+		code = weir_keys_attach(o->key, b, rows, o->consumer_max_parallelism, &at->batch, err);
+		at->of = o;
+		if (code)
+			return code;
 	}
+	keyed = at->batch;
+	if (o->nchannels == 1)
+		return send_batch(t, o->first, keyed, pick, n, err);
 	memset(o->npicked, 0, o->nchannels * sizeof(*o->npicked));
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t r = pick ? pick[i] : i;
@@ -109,11 +124,10 @@ static int send_by_key(struct weir_task *t, struct weir_output *o, struct weir_b
 	}
 	for (uint32_t c = 0; c < o->nchannels && !code; c++)
 		code = send_batch(t, o->first + c, keyed, o->picked[c], o->npicked[c], err);
-	weir_batch_unref(keyed);
 	return code;
 }
 
-static int send_output(struct weir_task *t, struct weir_output *o, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err)
+static int send_output(struct weir_task *t, struct weir_output *o, struct weir_batch *b, const struct weir_select *rows, struct attached *at, struct weir_error *err)
 {
 	const uint16_t *pick = rows ? rows->rows : NULL;
 	uint32_t n = pick ? rows->n : b->rows;
@@ -121,7 +135,7 @@ static int send_output(struct weir_task *t, struct weir_output *o, struct weir_b
 
 	switch (o->exchange) {
 	case WEIR_BY_KEY:
-		return send_by_key(t, o, b, rows, err);
+		return send_by_key(t, o, b, rows, at, err);
 	case WEIR_BROADCAST_ALL:
 		for (uint32_t c = 0; c < o->nchannels && !code; c++)
 			code = send_batch(t, o->first + c, b, pick, n, err);
@@ -141,6 +155,7 @@ static bool same_tag(const char *a, const char *b)
 int weir__task_emit(struct weir_task *t, struct weir_op_slot *slot, const char *tag, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err)
 {
 	uint32_t n = rows && rows->rows ? rows->n : b->rows;
+	struct attached at = { 0 };
 	int code = 0;
 
 	if (n == 0)
@@ -158,9 +173,10 @@ int weir__task_emit(struct weir_task *t, struct weir_op_slot *slot, const char *
 			if (code)
 				weir__blame(o->chained, code, err);
 		} else {
-			code = send_output(t, o, b, rows, err);
+			code = send_output(t, o, b, rows, &at, err);
 		}
 	}
+	weir_batch_unref(at.batch);
 	return code;
 }
 

@@ -9,7 +9,8 @@
 struct function_op {
 	struct weir_op base;
 	struct weir_ctx *c;
-	void *out_row;                      /* map: scratch */
+	void *out_row;                      /* map: scratch for WEIR_ROW_BLOCK output rows */
+	bool plain;                         /* map: the output type is made of flat fields and text */
 	uint16_t picked[WEIR_BATCH_ROWS + 1]; /* filters */
 };
 
@@ -21,7 +22,8 @@ static int function_open(struct weir_op *op, struct weir_error *err)
 	f->c = op->ctx = weir_ctx_new(op, err);
 	if (!f->c)
 		return WEIR_ENOMEM;
-	f->out_row = weir_arena_zero(&f->c->states, cfg->out->size + 1);
+	f->out_row = weir_arena_zero(&f->c->states, (size_t)cfg->out->size * WEIR_ROW_BLOCK + 1);
+	f->plain = weir_batch_is_plain(cfg->out);
 	return f->out_row ? 0 : weir_error_set(err, WEIR_ENOMEM, "out of memory");
 }
 
@@ -34,38 +36,79 @@ static void function_close(struct weir_op *op)
 }
 
 static inline uint32_t count_of(const struct weir_batch *b, const struct weir_select *rows) { return rows && rows->rows ? rows->n : b->rows; }
-static inline uint32_t row_of(const struct weir_select *rows, uint32_t i) { return rows && rows->rows ? rows->rows[i] : i; }
-static inline int64_t time_of(const struct weir_batch *b, uint32_t r) { return b->times ? b->times[r] : WEIR_NO_TIME; }
 
 static int flat_map_batch(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err)
 {
 	struct function_op *f = (struct function_op *)op;
 	const struct weir_function_config *cfg = op->config;
+	struct weir_rows it = weir__rows(f->c, in, rows ? rows->rows : NULL, count_of(in, rows));
+	const void *row;
 	int code = 0;
 
-	for (uint32_t i = 0, n = count_of(in, rows); i < n && !code; i++) {
-		uint32_t r = row_of(rows, i);
-
-		weir_batch_row(in, r, f->c->row);
-		f->c->time_ms = time_of(in, r);
-		code = weir_ctx_result(f->c, cfg->fn.flat_map(f->c, f->c->row, &f->c->out), err);
-	}
+	while (!code && (row = weir__rows_next(&it, f->c)) != NULL)
+		code = weir_ctx_result(f->c, cfg->fn.flat_map(f->c, row, &f->c->out), err);
 	return code ? code : weir_out_flush(&f->c->out, err);
+}
+
+/* Long text of an output record is copied into the batch: what it points to may change with the next call. */
+static bool own_text(struct weir_batch *b, const struct weir_type *t, void *record)
+{
+	bool is_record = t->kind >= WEIR_TUPLE && t->kind <= WEIR_POJO;
+
+	for (uint32_t i = 0, n = is_record ? t->nfields : 1; i < n; i++) {
+		const struct weir_type *f = is_record ? t->fields[i].type : t;
+		struct weir_str *s = (struct weir_str *)(void *)((char *)record + (is_record ? t->fields[i].offset : 0));
+
+		if (!(f->flags & WEIR_TYPE_FLAT) && s->len > WEIR_STR_INLINE && !weir_str_is_null(s) && !weir_arena_str(weir_batch_arena(b), *s, s))
+			return false;
+	}
+	return true;
+}
+
+/* Output types of flat fields and text: records are made in a block and put into columns a column at a time. */
+static int map_plain(struct function_op *f, struct weir_rows *it, struct weir_batch *out, struct weir_error *err)
+{
+	const struct weir_function_config *cfg = f->base.config;
+	struct weir_type *t = cfg->out;
+	int64_t times[WEIR_ROW_BLOCK];
+	int code = 0;
+
+	while (!code && it->i < it->n) {
+		const void *row;
+		uint32_t n = 0;
+
+		memset(f->out_row, 0, (size_t)t->size * WEIR_ROW_BLOCK);
+		while (!code && n < WEIR_ROW_BLOCK && (row = weir__rows_next(it, f->c)) != NULL) {
+			char *to = (char *)f->out_row + (size_t)n * t->size;
+
+			code = weir_ctx_result(f->c, cfg->fn.map(f->c, row, to), err);
+			if (!code && !(t->flags & WEIR_TYPE_FLAT) && !own_text(out, t, to))
+				code = weir_error_set(err, WEIR_ENOMEM, "out of memory for a row");
+			times[n++] = f->c->time_ms;
+		}
+		if (!code)
+			weir_batch_append_rows(out, f->out_row, n, times);
+	}
+	return code;
 }
 
 static int map_batch(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err)
 {
 	struct function_op *f = (struct function_op *)op;
 	const struct weir_function_config *cfg = op->config;
+	struct weir_rows it = weir__rows(f->c, in, rows ? rows->rows : NULL, count_of(in, rows));
+	const void *row;
 	int code = 0;
 
-	for (uint32_t i = 0, n = count_of(in, rows); i < n && !code; i++) {
-		uint32_t r = row_of(rows, i);
-
-		weir_batch_row(in, r, f->c->row);
+	if (f->plain) {
+		if (!f->c->out.batch)
+			f->c->out.batch = weir_batch_new(cfg->out, true);
+		code = f->c->out.batch ? map_plain(f, &it, f->c->out.batch, err) : weir_error_set(err, WEIR_ENOMEM, "out of memory");
+		return code ? code : weir_out_flush(&f->c->out, err);
+	}
+	while (!code && (row = weir__rows_next(&it, f->c)) != NULL) {
 		memset(f->out_row, 0, cfg->out->size);
-		f->c->time_ms = time_of(in, r);
-		code = weir_ctx_result(f->c, cfg->fn.map(f->c, f->c->row, f->out_row), err);
+		code = weir_ctx_result(f->c, cfg->fn.map(f->c, row, f->out_row), err);
 		if (!code) {
 			weir_emit(&f->c->out, f->out_row);
 			code = weir_ctx_result(f->c, 0, err);
@@ -78,19 +121,17 @@ static int filter_batch(struct weir_op *op, struct weir_batch *in, const struct 
 {
 	struct function_op *f = (struct function_op *)op;
 	const struct weir_function_config *cfg = op->config;
+	struct weir_rows it = weir__rows(f->c, in, rows ? rows->rows : NULL, count_of(in, rows));
 	struct weir_select out = { 0, f->picked };
+	const void *row;
 
-	for (uint32_t i = 0, n = count_of(in, rows); i < n; i++) {
-		uint32_t r = row_of(rows, i);
+	while ((row = weir__rows_next(&it, f->c)) != NULL) {
 		bool keep = false;
-		int code;
+		int code = weir_ctx_result(f->c, cfg->fn.filter(f->c, row, &keep), err);
 
-		weir_batch_row(in, r, f->c->row);
-		f->c->time_ms = time_of(in, r);
-		code = weir_ctx_result(f->c, cfg->fn.filter(f->c, f->c->row, &keep), err);
 		if (code)
 			return code;
-		weir_select_if(&out, r, keep);
+		weir_select_if(&out, it.row, keep);
 	}
 	return weir_op_emit(op, in, &out, err);
 }

@@ -44,20 +44,16 @@ static int process_batch(struct weir_op *op, struct weir_batch *in, const struct
 {
 	struct process_op *s = (struct process_op *)op;
 	const uint16_t *pick = rows ? rows->rows : NULL;
-	uint32_t n = pick ? rows->n : in->rows;
+	struct weir_rows it = weir__rows(s->c, in, pick, pick ? rows->n : in->rows);
 	size_t key_size = op->backend ? op->node->key->type->size : 0;
+	const void *row;
 	int code = 0;
 
-	for (uint32_t i = 0; i < n && !code; i++) {
-		uint32_t r = pick ? pick[i] : i;
-
+	while (!code && (row = weir__rows_next(&it, s->c)) != NULL) {
 		if (op->backend)
-			code = weir_backend_set_key_hashed(op->backend, (const char *)in->keys + r * key_size, in->hashes[r], in->groups[r], err);
-		if (code)
-			break;
-		weir_batch_row(in, r, s->c->row);
-		s->c->time_ms = in->times ? in->times[r] : WEIR_NO_TIME;
-		code = weir_ctx_result(s->c, s->p->element(s->c, s->self, s->c->row, &s->c->out), err);
+			code = weir_backend_set_key_hashed(op->backend, (const char *)in->keys + it.row * key_size, in->hashes[it.row], in->groups[it.row], err);
+		if (!code)
+			code = weir_ctx_result(s->c, s->p->element(s->c, s->self, row, &s->c->out), err);
 	}
 	if (!code && op->backend)
 		code = weir_backend_settle(op->backend, err);
