@@ -13,7 +13,8 @@
  * 3. At most max_concurrent checkpoints are pending; savepoints and the final checkpoint do not count.
  * 4. A completed checkpoint aborts older pending checkpoints, never savepoints. A plain savepoint completes silently, because
  *    no failure restarts from it: committing results with it would commit them twice after a restart from an older checkpoint.
- * 5. A stop or drain that fails after its trigger fails the job: its sources have already stopped.
+ * 5. A stop or drain that fails after its trigger fails the job: its sources have already stopped. A savepoint of any kind that fails before a source
+ *    was asked (its folder cannot be made) fails the request only.
  * 6. While a stop or drain is pending, and from STOPPING on, nothing new is triggered.
  *
  * No clock, no lock, no allocation after init. One thread at a time.
@@ -249,10 +250,12 @@ static void fail_pending(struct weir_coordinator *c, struct weir_coordinator_pen
 {
 	enum weir_coordinator_kind kind = p->kind;
 	int64_t ckpt = p->ckpt;
-	bool orphaned = p->orphaned;
+	bool orphaned = p->orphaned, untouched = p->state == WEIR_COORD_COLLECTING && weir_ckpt_failure_preflight(reason);
 
 	drop(c, p, reason, out);
 	if (orphaned || c->job != WEIR_COORD_RUNNING)
+		return;
+	if (!is_checkpoint(kind) && untouched) /* its folder could not be made: no source has heard of it */
 		return;
 	if (is_sync(kind)) {
 		fail_job(c, ckpt, reason, "Stop with savepoint failed after its sources had stopped; the job restarts from its last checkpoint.", out);

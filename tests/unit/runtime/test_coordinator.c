@@ -343,6 +343,29 @@ WEIR_TEST(a_failed_savepoint_is_answered)
 	weir_coordinator_fini(&c);
 }
 
+/* Its folder could not be made: nobody was asked for anything, so it is the request alone that fails, whatever the tolerance. */
+WEIR_TEST(a_savepoint_that_could_not_begin_leaves_the_job_alone)
+{
+	static const char *const kinds[] = { "savepoint", "stop", "drain" };
+
+	start(2, 1, every(1000));
+	on("0 job RUNNING");
+	for (int i = 0; i < 3; i++) {
+		char event[64], want[200];
+		int id = i + 1;
+
+		snprintf(event, sizeof(event), "%d request %d %s", 10 * id, id, kinds[i]);
+		on(event);
+		snprintf(event, sizeof(event), "%d decline 0 %d IO_EXCEPTION", 10 * id + 1, id);
+		snprintf(want, sizeof(want), "abort %d IO_EXCEPTION; aborted %d; answer %d %d IO_EXCEPTION", id, id, id, id);
+		expect(event, want);
+		ck_assert_int_eq(c.job, WEIR_COORD_RUNNING);
+	}
+	expect("1000 tick", "trigger 4 checkpoint"); /* and checkpoints go on */
+	expect("1001 decline 0 4 IO_EXCEPTION", "abort 4 IO_EXCEPTION; aborted 4; fail 4 IO_EXCEPTION");
+	weir_coordinator_fini(&c);
+}
+
 /* A failure of something older than the newest success says nothing about how checkpoints go now. */
 WEIR_TEST(failures_from_before_the_newest_success_do_not_count)
 {
