@@ -52,8 +52,7 @@ void weir__job_post(struct weir_job *j, struct weir_job_event *e)
 	*j->events_last = e;
 	j->events_last = &e->next;
 	pthread_mutex_unlock(&j->lock);
-	if (j->actor.host_data)
-		weir_wake(&j->actor);
+	weir_wake(&j->actor);
 }
 
 static struct weir_job_event *take_events(struct weir_job *j)
@@ -98,7 +97,7 @@ void weir_job_ask(struct weir_job *j, const struct weir_job_request *r)
 	if (late) {
 		turn_away(&e->ask);
 		free(e);
-	} else if (j->actor.host_data) {
+	} else {
 		weir_wake(&j->actor);
 	}
 }
@@ -315,7 +314,8 @@ static void after_failure(struct weir_job *j)
 	pthread_mutex_lock(&j->lock);
 	j->status.restarts++;
 	pthread_mutex_unlock(&j->lock);
-	j->restart_at_ms = weir__job_now_ms(j) + d.delay_ms;
+	if (__builtin_add_overflow(weir__job_now_ms(j), d.delay_ms, &j->restart_at_ms))
+		j->restart_at_ms = INT64_MAX;
 	go(j, WEIR_JOB_RESTARTING);
 }
 
@@ -392,6 +392,8 @@ static void on_event(struct weir_job *j, struct weir_job_event *e)
 
 static bool is_over(const struct weir_job *j) { return j->state >= WEIR_JOB_FINISHED; }
 
+#define DAY_MS (24 * 3600 * 1000LL)
+
 static int64_t job_step(struct weir_actor *a)
 {
 	struct weir_job *j = (struct weir_job *)a;
@@ -425,7 +427,11 @@ static int64_t job_step(struct weir_actor *a)
 		wake = j->coord_wake_ms;
 	if (j->state == WEIR_JOB_RESTARTING && j->restart_at_ms < wake)
 		wake = j->restart_at_ms;
-	return wake == INT64_MAX ? WEIR_STEP_IDLE : wake <= now ? WEIR_STEP_AGAIN : wake * 1000000;
+	if (wake == INT64_MAX)
+		return WEIR_STEP_IDLE;
+	if (wake <= now)
+		return WEIR_STEP_AGAIN;
+	return (wake > now + DAY_MS ? now + DAY_MS : wake) * 1000000; /* settings reach to the end of time: then look again tomorrow */
 }
 
 /* ---- from outside ---- */
@@ -464,6 +470,8 @@ int weir_job_new(struct weir_plan *plan, const struct weir_job_config *config, s
 	}
 	if (!code && config->restore)
 		code = open_restore(j, config->restore, err);
+	if (!code && !host->ops->prepare(host, &j->actor)) /* here, so that whoever knows the job may wake it */
+		code = weir_error_set(err, WEIR_ENOMEM, "out of memory");
 	if (code) {
 		weir_job_free(j);
 		return code;
@@ -474,9 +482,11 @@ int weir_job_new(struct weir_plan *plan, const struct weir_job_config *config, s
 
 int weir_job_start(struct weir_job *j, struct weir_error *err)
 {
-	if (!j->host->ops->prepare(j->host, &j->actor) || !j->host->ops->start(j->host, &j->actor))
-		return weir_error_set(err, WEIR_EIO, "cannot start the job's thread");
-	return 0;
+	if (j->host->ops->start(j->host, &j->actor))
+		return 0;
+	weir_error_set(&j->err, WEIR_EIO, "cannot start the job's thread");
+	over(j, WEIR_JOB_FAILED); /* answers who has asked already */
+	return weir_error_set(err, WEIR_EIO, "cannot start the job's thread");
 }
 
 bool weir_job_is_over(struct weir_job *j)
@@ -555,7 +565,7 @@ void weir_job_status(struct weir_job *j, struct weir_job_status *out)
 	out->ntasks = j->plan->ntasks;
 	out->finished_before = j->finished_before;
 	pthread_mutex_unlock(&j->lock);
-	if (j->actor.host_data && out->state < WEIR_JOB_FINISHED)
+	if (out->state < WEIR_JOB_FINISHED)
 		weir_wake(&j->actor); /* so that the next call sees fresh numbers */
 }
 

@@ -227,6 +227,29 @@ static void decline(struct weir_job *j, int64_t id, enum weir_ckpt_failure why)
 	weir__job_coord_event(j, (struct weir_coordinator_event){ .kind = WEIR_COORD_DECLINE, .task = 0, .ckpt = id, .reason = why });
 }
 
+/* Barriers of all sources must come in the order of ids, or a task passes the older one over. Directories are made in any order: a checkpoint waits for those before. */
+static void send_triggers(struct weir_job *j)
+{
+	for (;;) {
+		struct weir_pending *p = NULL;
+
+		for (struct weir_pending *i = j->pending; i; i = i->next)
+			if (!i->sent && !i->aborted && (!p || i->id < p->id))
+				p = i;
+		if (!p || !p->request || !j->tasks)
+			return;
+		p->sent = true;
+		for (uint32_t i = 0; i < j->plan->ntasks; i++) {
+			struct weir_mail m = { .kind = WEIR_MAIL_TRIGGER, .id = p->id };
+
+			if (j->tasks[i]->nin)
+				continue;
+			m.request = weir_ckpt_request_ref(p->request);
+			weir_task_mail(j->tasks[i], &m);
+		}
+	}
+}
+
 void weir__job_on_begun(struct weir_job *j, struct weir_job_event *e)
 {
 	struct weir_pending *p = find(j, e->ckpt);
@@ -259,14 +282,7 @@ void weir__job_on_begun(struct weir_job *j, struct weir_job_event *e)
 	r->oper_version = j->cfg.meta_version >= 4 ? 6 : 5;
 	r->triggered_ms = p->started_ms;
 	p->request = r;
-	for (uint32_t i = 0; i < j->plan->ntasks; i++) {
-		struct weir_mail m = { .kind = WEIR_MAIL_TRIGGER, .id = r->id };
-
-		if (j->tasks[i]->nin)
-			continue;
-		m.request = weir_ckpt_request_ref(r);
-		weir_task_mail(j->tasks[i], &m);
-	}
+	send_triggers(j);
 }
 
 /* ---- WRITE ---- */
@@ -430,6 +446,7 @@ static void notify_complete(struct weir_job *j, int64_t id)
 static void notify_aborted(struct weir_job *j, int64_t id, enum weir_ckpt_failure why)
 {
 	struct weir_pending *p = find(j, id);
+	char text[1000];
 
 	if (p) {
 		p->aborted = true;
@@ -438,7 +455,8 @@ static void notify_aborted(struct weir_job *j, int64_t id, enum weir_ckpt_failur
 		pthread_mutex_lock(&j->lock);
 		j->status.failed_checkpoints++;
 		pthread_mutex_unlock(&j->lock);
-		weir__job_say(j, "checkpoint %lld failed: %s%s%s", (long long)id, weir_ckpt_failure_text(why), p->err.code ? " " : "", p->err.msg);
+		weir__job_say(j, "checkpoint %lld failed: %s%s%s", (long long)id, weir_ckpt_failure_text(why), p->err.code ? " " : "",
+			      p->err.code ? weir_error_text(&p->err, text, sizeof(text)) : "");
 	}
 	weir__job_mail_all(j, WEIR_MAIL_ABORTED, id);
 }
@@ -522,6 +540,7 @@ void weir__job_coord_event(struct weir_job *j, struct weir_coordinator_event ev)
 		for (uint32_t i = 0; i < todo->count; i++)
 			act(j, &todo->items[i]);
 		sweep(j);
+		send_triggers(j); /* what waited for one that has been given up */
 	}
 	free(todo);
 }

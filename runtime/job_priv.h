@@ -29,6 +29,7 @@ struct weir_pending { /* a checkpoint under way */
 	struct weir_task_ack **acks;       /* by task */
 	int64_t started_ms;
 	bool aborted, completed;
+	bool sent;                         /* the sources were asked for it */
 	char *uri;                         /* once written */
 	struct weir_error err;             /* the first thing that went wrong */
 	struct weir_pending *next;

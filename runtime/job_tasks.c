@@ -152,6 +152,9 @@ static int make_inputs(struct weir_task *t, bool exactly_once, struct weir_error
 	t->nin = inputs_of(t->vertex->nodes[0]);
 	if (t->nin == 0)
 		return 0;
+	if (t->nin > WEIR_GATE_CHANNELS_MAX)
+		return weir_error_set(err, WEIR_EUNSUPPORTED, "operator '%s' would have %u input channels in each subtask; up to %u are possible: lower the parallelism",
+				      t->vertex->nodes[0]->uid, t->nin, WEIR_GATE_CHANNELS_MAX);
 	t->in = weir_arena_zero(&t->arena, t->nin * sizeof(*t->in));
 	gate = weir_arena_zero(&t->arena, t->nin);
 	t->started_in = weir_arena_zero(&t->arena, t->nin * sizeof(*t->started_in));
@@ -207,19 +210,30 @@ int weir__job_build(struct weir_job *j, struct weir_error *err)
 	return 0;
 }
 
+/* Tasks from this one on have no thread: they count as done. */
+static void never_run(struct weir_job *j, uint32_t from)
+{
+	for (uint32_t i = from; i < j->plan->ntasks; i++) {
+		j->ndone++;
+		j->tasks[i]->state = WEIR_TASK_CANCELED;
+	}
+}
+
 int weir__job_launch(struct weir_job *j, struct weir_error *err)
 {
 	uint32_t n = j->plan->ntasks;
 
 	j->ndone = j->nrunning = 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (!j->host->ops->prepare(j->host, &j->tasks[i]->actor))
-			return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < n; i++) {
+		if (j->host->ops->prepare(j->host, &j->tasks[i]->actor))
+			continue;
+		never_run(j, 0);
+		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (j->host->ops->start(j->host, &j->tasks[i]->actor))
 			continue;
-		for (uint32_t k = i; k < n; k++) /* will never run: count them as done */
-			j->ndone++, j->tasks[k]->state = WEIR_TASK_CANCELED;
+		never_run(j, i);
 		return weir_error_set(err, WEIR_EIO, "cannot start a thread for task %s", j->tasks[i]->actor.name);
 	}
 	return 0;

@@ -154,6 +154,7 @@ static bool is_restored(const struct weir_task *t, int64_t w)
 
 static int op_watermark(struct weir_task *t, struct weir_op *op, int64_t w, struct weir_error *err)
 {
+	const struct weir_op *caller = weir__current_op;
 	int code = 0;
 
 	if (w <= op->watermark_ms)
@@ -162,7 +163,7 @@ static int op_watermark(struct weir_task *t, struct weir_op *op, int64_t w, stru
 	if (op->ops->watermark && !is_restored(t, w)) {
 		weir__current_op = op;
 		code = op->ops->watermark(op, w, err);
-		weir__current_op = NULL;
+		weir__current_op = caller;
 	}
 	if (code || (op->ops->own_watermarks && w != INT64_MAX))
 		return code;
@@ -483,6 +484,8 @@ static int tick(struct weir_task *t, int64_t now_ms, struct weir_error *err)
 	return 0;
 }
 
+#define SLEEP_MAX_MS (24 * 3600 * 1000LL)
+
 static int64_t next_wake(const struct weir_task *t, int64_t now_ms)
 {
 	int64_t at = INT64_MAX;
@@ -494,7 +497,8 @@ static int64_t next_wake(const struct weir_task *t, int64_t now_ms)
 		return WEIR_STEP_IDLE;
 	if (at <= now_ms)
 		return WEIR_STEP_AGAIN;
-	return weir_mono_ns(t->clock) + (at - now_ms) * 1000000;
+	/* A timer may be set for the end of time: nobody sleeps longer than a day at once, and the sum stays within range. */
+	return weir_mono_ns(t->clock) + (at > now_ms + SLEEP_MAX_MS ? SLEEP_MAX_MS : at - now_ms) * 1000000;
 }
 
 /* ---- mail, handled ---- */
@@ -583,6 +587,7 @@ static int open_ops(struct weir_task *t, struct weir_error *err)
 static int start(struct weir_task *t, struct weir_error *err)
 {
 	int code = open_ops(t, err);
+	bool more;
 
 	if (code)
 		return code;
@@ -592,7 +597,8 @@ static int start(struct weir_task *t, struct weir_error *err)
 		t->source_ended = true;
 		return finish_ops(t, err);
 	}
-	return 0;
+	/* A source starts before it takes a trigger: a barrier in front of START would close a channel whose START others wait for. */
+	return t->nin ? 0 : poll_source(t, weir_now_ms(t->clock), &more, err);
 }
 
 /* ---- the step ---- */

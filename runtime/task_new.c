@@ -102,7 +102,7 @@ struct weir_task *weir_task_new(const struct weir_plan *plan, const struct weir_
 	if (!t)
 		return NULL;
 	snprintf(name, sizeof(name), "%.100s[%u]", v->nodes[0]->uid, subtask);
-	t->actor = (struct weir_actor){ .step = weir_task_step, .name = weir_arena_text(&t->arena, name, strlen(name)) };
+	t->actor = (struct weir_actor){ .step = weir_task_step, .host = host, .name = weir_arena_text(&t->arena, name, strlen(name)) };
 	t->number = number;
 	t->vertex = v;
 	t->subtask = subtask;
