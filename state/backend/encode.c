@@ -90,7 +90,7 @@ uint8_t *weir__encode(const struct weir__encoder *e, const void *value, uint8_t 
 {
 	for (uint32_t i = 0; i < e->nops; i++) {
 		const struct weir__encode_op *op = &e->ops[i];
-		const uint8_t *v = (const uint8_t *)value + op->offset;
+		const uint8_t *v = op->what == PUT_BYTE ? NULL : (const uint8_t *)value + op->offset;
 		uint64_t x8;
 		uint32_t x4;
 		uint16_t x2;
