@@ -66,7 +66,7 @@ int64_t weir_time(const struct weir_ctx *c) { return c->time_ms; }
 int64_t weir_watermark(const struct weir_ctx *c) { return c->op->watermark_ms; }
 int64_t weir_processing_time(const struct weir_ctx *c) { return weir_op_now_ms(c->op); }
 uint32_t weir_subtask(const struct weir_ctx *c) { return c->op->subtask; }
-const void *weir_key(const struct weir_ctx *c) { return c->op->backend ? weir_backend_key(c->op->backend) : NULL; }
+const void *weir_key(const struct weir_ctx *c) { return c->key ? c->key : c->op->backend ? weir_backend_key(c->op->backend) : NULL; }
 void weir_accumulate(struct weir_ctx *c, const char *name, int64_t n) { weir_op_accumulate(c->op, name, n); }
 
 void weir_op_accumulate(struct weir_op *op, const char *name, int64_t n)
@@ -239,13 +239,25 @@ struct weir_map_state *weir_map_state(struct weir_ctx *c, const char *name, stru
 	return s;
 }
 
-static bool usable(struct weir_ctx *c, const struct weir_state *s) { return s && c->err.code == 0; }
-
 static void remember(struct weir_ctx *c, int code)
 {
 	if (code)
 		weir_error_set(&c->err, code, "a state access failed");
 }
+
+/* Before an access: no error so far, and the row's key is current. */
+static bool ready(struct weir_ctx *c)
+{
+	const void *key = c->key;
+
+	if (key && c->err.code == 0) {
+		c->key = NULL;
+		remember(c, weir_backend_set_key_hashed(c->op->backend, key, c->key_hash, c->key_group, &c->err));
+	}
+	return c->err.code == 0;
+}
+
+static bool usable(struct weir_ctx *c, const struct weir_state *s) { return s && ready(c); }
 
 const void *weir_value(struct weir_value_state *s)
 {
@@ -331,7 +343,7 @@ bool weir_map_next(struct weir_map_state *s, uint64_t *cursor, const void **out_
 
 static void timer(struct weir_ctx *c, enum weir_time_domain d, int64_t time, bool add)
 {
-	if (c->err.code)
+	if (!ready(c))
 		return;
 	if (!c->timers) {
 		weir_fail(c, "timers need a keyed function with a .timer member");

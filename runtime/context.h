@@ -25,7 +25,10 @@ struct weir_ctx {
 	int64_t time_ms;                 /* of the row or timer */
 	bool opening;
 	struct weir_timers *timers;
-	const void *key;                 /* current, native */
+	/* The row's key, made the backend's current one only when the function asks for state, a timer or the key: most calls look at the row and return. */
+	const void *key;                 /* native; NULL = the backend has it already */
+	uint64_t key_hash;
+	uint32_t key_group;
 	struct weir_out out;
 	struct weir_arena states;        /* handles of states */
 	void *row;                       /* scratch for WEIR_ROW_BLOCK input rows */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reading CSV (RFC 4180) into columns. A row is first cut into spans, eight bytes at a time, then the spans that the record wants are converted.
+ * Reading CSV (RFC 4180) into columns. A row is first cut into spans, a word of bytes at a time, then the spans that the record wants are converted.
  *
  * Rules beyond the RFC
  *  1. Lines end with LF or CRLF. A line with nothing on it is skipped, unless the file has one column.
@@ -13,6 +13,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum scan { SCAN_ROW, SCAN_MORE, SCAN_TEXT_AFTER_QUOTE, SCAN_OPEN_QUOTE };
 
@@ -74,16 +77,41 @@ static inline void last_span(struct weir_row_parser *ps, struct row *r, const ch
 	add_span(ps, r, from, to > from && to[-1] == '\r' ? to - 1 : to);
 }
 
-/* Cut the row at c->p into spans. */
-static enum scan scan_row(struct weir_row_parser *ps, const struct weir_row_cursor *c, struct row *r)
+/* Where delimiters and line feeds are among the bytes at p: 16 at a time where the baseline can, else 8. Slack. */
+#ifdef __SSE2__
+#define LANES 16
+struct wanted { __m128i delimiter, newline; };
+static inline struct wanted wanted_of(char delimiter) { return (struct wanted){ _mm_set1_epi8(delimiter), _mm_set1_epi8('\n') }; }
+static inline uint64_t hits_at(const struct wanted *w, const char *p)
 {
-	const uint64_t delimiters = WEIR__EACH_BYTE(ps->delimiter), newlines = WEIR__EACH_BYTE('\n');
+	__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+
+	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(x, w->delimiter), _mm_cmpeq_epi8(x, w->newline)));
+}
+static inline uint32_t first_of(uint64_t hits) { return (uint32_t)__builtin_ctzll(hits); }
+#else
+#define LANES 8
+struct wanted { uint64_t delimiter, newline; };
+static inline struct wanted wanted_of(char delimiter) { return (struct wanted){ WEIR__EACH_BYTE(delimiter), WEIR__EACH_BYTE('\n') }; }
+static inline uint64_t hits_at(const struct wanted *w, const char *p)
+{
+	uint64_t x = weir__load64le(p);
+
+	return weir__zero_bytes(x ^ w->delimiter) | weir__zero_bytes(x ^ w->newline);
+}
+static inline uint32_t first_of(uint64_t hits) { return (uint32_t)__builtin_ctzll(hits) >> 3; }
+#endif
+
+/* Cut the row at c->p into spans. */
+static inline enum scan scan_row(struct weir_row_parser *ps, const struct weir_row_cursor *c, struct row *r)
+{
+	const struct wanted wanted = wanted_of(ps->delimiter);
 	const char *field = c->p, *word = c->p, *end = c->end;
 
 	r->n = 0;
 	r->lines = 0;
 	for (;;) {
-		uint64_t x, hits;
+		uint64_t hits;
 
 		while (field < end && *field == '"') { /* only ever at the start of a field */
 			enum scan s = scan_quoted(ps, c, r, &field);
@@ -98,10 +126,9 @@ static enum scan scan_row(struct weir_row_parser *ps, const struct weir_row_curs
 		}
 		if (word >= end)
 			break;
-		x = weir__load64le(word);
-		hits = weir__zero_bytes(x ^ delimiters) | weir__zero_bytes(x ^ newlines);
+		hits = hits_at(&wanted, word);
 		for (; hits; hits &= hits - 1) {
-			const char *at = word + (__builtin_ctzll(hits) >> 3);
+			const char *at = word + first_of(hits);
 
 			if (at >= end)
 				break;
@@ -115,7 +142,7 @@ static enum scan scan_row(struct weir_row_parser *ps, const struct weir_row_curs
 			if (*field == '"' && field < end) /* slack: readable */
 				break;
 		}
-		word = hits && field > word && field < end && *field == '"' ? field : word + 8;
+		word = hits && field > word && field < end && *field == '"' ? field : word + LANES;
 	}
 	if (!c->last)
 		return SCAN_MORE;

@@ -50,11 +50,14 @@ static int process_batch(struct weir_op *op, struct weir_batch *in, const struct
 	int code = 0;
 
 	while (!code && (row = weir__rows_next(&it, s->c)) != NULL) {
-		if (op->backend)
-			code = weir_backend_set_key_hashed(op->backend, (const char *)in->keys + it.row * key_size, in->hashes[it.row], in->groups[it.row], err);
-		if (!code)
-			code = weir_ctx_result(s->c, s->p->element(s->c, s->self, row, &s->c->out), err);
+		if (op->backend) {
+			s->c->key = (const char *)in->keys + it.row * key_size;
+			s->c->key_hash = in->hashes[it.row];
+			s->c->key_group = in->groups[it.row];
+		}
+		code = weir_ctx_result(s->c, s->p->element(s->c, s->self, row, &s->c->out), err);
 	}
+	s->c->key = NULL;
 	if (!code && op->backend)
 		code = weir_backend_settle(op->backend, err);
 	return code ? code : weir_out_flush(&s->c->out, err);

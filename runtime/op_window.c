@@ -11,6 +11,8 @@
 #include "runtime/op_config.h"
 #include "runtime/window.h"
 
+#define CHUNK 256u /* rows whose accumulators are resolved at a time: still in the first-level cache when they are updated */
+
 struct window_op {
 	struct weir_op base;
 	struct weir_ctx *c;
@@ -24,8 +26,8 @@ struct window_op {
 	uint64_t hashes[WEIR_BATCH_ROWS];
 	uint16_t groups[WEIR_BATCH_ROWS], rows[WEIR_BATCH_ROWS + 1], late[WEIR_BATCH_ROWS + 1];
 	struct weir_window windows[WEIR_BATCH_ROWS];
-	void *slots[WEIR_BATCH_ROWS];
-	uint8_t created[WEIR_BATCH_ROWS];
+	void *slots[CHUNK];
+	uint8_t created[CHUNK];
 };
 
 static int window_open(struct weir_op *op, struct weir_error *err)
@@ -195,21 +197,22 @@ static uint32_t assign(struct window_op *w, struct weir_batch *in, const uint16_
 	return m;
 }
 
-static int update(struct window_op *w, struct weir_batch *in, uint32_t n, struct weir_error *err)
+/* The accumulators of w->rows[from..] are in w->slots[0..]. */
+static int update(struct window_op *w, struct weir_batch *in, uint32_t from, uint32_t n, struct weir_error *err)
 {
 	const struct weir_aggregate *a = w->cfg->opts.aggregate;
+	struct weir_rows it;
+	const void *row;
 	int code = 0;
 
 	if (a->add_batch) {
-		struct weir_select s = { n, w->rows };
+		struct weir_select s = { n, w->rows + from };
 
 		return weir_ctx_result(w->c, a->add_batch(w->c, in, &s, w->slots), err);
 	}
-	for (uint32_t i = 0; i < n && !code; i++) {
-		weir_batch_row(in, w->rows[i], w->c->row);
-		w->c->time_ms = in->times[w->rows[i]];
-		code = weir_ctx_result(w->c, a->add(w->c, w->slots[i], w->c->row), err);
-	}
+	it = weir__rows(w->c, in, w->rows + from, n);
+	for (uint32_t i = 0; !code && (row = weir__rows_next(&it, w->c)) != NULL; i++)
+		code = weir_ctx_result(w->c, a->add(w->c, w->slots[i], row), err);
 	return code;
 }
 
@@ -220,7 +223,7 @@ static int by_batch(struct window_op *w, struct weir_batch *in, const uint16_t *
 	const uint64_t *hashes = in->hashes;
 	const uint16_t *groups = in->groups;
 	uint32_t nlate, m = assign(w, in, pick, n, &nlate);
-	int code;
+	int code = 0;
 
 	if (pick || m < n) {
 		for (uint32_t i = 0; i < m; i++) {
@@ -234,15 +237,20 @@ static int by_batch(struct window_op *w, struct weir_batch *in, const uint16_t *
 		hashes = w->hashes;
 		groups = w->groups;
 	}
-	code = weir_state_resolve(w->state, m, keys, hashes, groups, w->windows, sizeof(w->windows[0]), w->slots, w->created, err);
-	if (!code)
-		code = update(w, in, m, err);
-	for (uint32_t i = 0; i < m && !code; i++) {
-		if (!w->created[i])
-			continue;
-		code = set_key(w, in, w->rows[i], err);
+	for (uint32_t at = 0; at < m && !code; at += CHUNK) {
+		uint32_t k = m - at < CHUNK ? m - at : CHUNK;
+
+		code = weir_state_resolve(w->state, k, (const char *)keys + at * key_size, hashes + at, groups + at, w->windows + at, sizeof(w->windows[0]), w->slots,
+					  w->created, err);
 		if (!code)
-			code = arm(w, &w->windows[i], err);
+			code = update(w, in, at, k, err);
+		for (uint32_t i = 0; i < k && !code; i++) {
+			if (!w->created[i])
+				continue;
+			code = set_key(w, in, w->rows[at + i], err);
+			if (!code)
+				code = arm(w, &w->windows[at + i], err);
+		}
 	}
 	return code ? code : late_rows(w, in, nlate, err);
 }
