@@ -48,6 +48,7 @@ static inline const uint8_t *weir_src_take(struct weir_src *s, size_t n)
 }
 static inline uint8_t weir_src_u8(struct weir_src *s) { const uint8_t *p = weir_src_take(s, 1); return p ? *p : 0; }
 static inline bool weir_src_bool(struct weir_src *s) { return weir_src_u8(s) != 0; }
+static inline uint32_t weir_be32(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return __builtin_bswap32(v); }
 static inline uint16_t weir_src_u16(struct weir_src *s)
 {
 	const uint8_t *p = weir_src_take(s, 2);
@@ -56,10 +57,7 @@ static inline uint16_t weir_src_u16(struct weir_src *s)
 static inline uint32_t weir_src_u32(struct weir_src *s)
 {
 	const uint8_t *p = weir_src_take(s, 4);
-	uint32_t v = 0;
-	if (p)
-		memcpy(&v, p, 4);
-	return __builtin_bswap32(v);
+	return p ? weir_be32(p) : 0;
 }
 static inline uint64_t weir_src_u64(struct weir_src *s)
 {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/command.h"
 
 const struct weir_option weir_common_options[] = {
@@ -20,40 +21,13 @@ const struct weir_option weir_common_options[] = {
 	{ 0 },
 };
 
-static size_t distance(const char *a, const char *b)
-{
-	size_t la = strlen(a), lb = strlen(b), row[3][64];
-
-	if (la > 62 || lb > 62)
-		return 99;
-	for (size_t j = 0; j <= lb; j++)
-		row[0][j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t *now = row[i % 3], *up = row[(i + 2) % 3], *up2 = row[(i + 1) % 3];
-
-		now[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t best = up[j - 1] + (a[i - 1] != b[j - 1]);
-
-			if (up[j] + 1 < best)
-				best = up[j] + 1;
-			if (now[j - 1] + 1 < best)
-				best = now[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < best)
-				best = up2[j - 2] + 1; /* two letters swapped */
-			now[j] = best;
-		}
-	}
-	return row[la % 3][lb];
-}
-
 const char *weir_nearest(const char *word, const char *const *candidates)
 {
 	const char *best = NULL;
 	size_t len = strlen(word), least = len < 3 ? 2 : len / 3 + 2;
 
 	for (; *candidates; candidates++) {
-		size_t d = distance(word, *candidates);
+		size_t d = weir_edit_distance(word, *candidates);
 
 		if (d < least)
 			least = d, best = *candidates;

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/text.h"
+
 enum value_type { TEXT, NUMBER, DURATION, SIZE, FLAG, CHOICE, FACTOR };
 
 struct key {
@@ -179,30 +181,6 @@ static const struct key *by_old_name(const char *name)
 	return NULL;
 }
 
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[128], la = strlen(a), lb = strlen(b);
-
-	if (lb > 127)
-		return SIZE_MAX;
-	for (size_t i = 0; i <= lb; i++)
-		row[i] = i;
-	for (size_t i = 1; i <= la; i++) {
-		size_t corner = row[0];
-
-		row[0] = i;
-		for (size_t k = 1; k <= lb; k++) {
-			size_t up = row[k], best = corner + (a[i - 1] != b[k - 1]);
-
-			best = up + 1 < best ? up + 1 : best;
-			best = row[k - 1] + 1 < best ? row[k - 1] + 1 : best;
-			corner = up;
-			row[k] = best;
-		}
-	}
-	return row[lb];
-}
-
 static void warn_unknown(const char *key, const char *from, weir_config_notice_fn *notice, void *arg)
 {
 	char text[400];
@@ -218,7 +196,7 @@ static void warn_unknown(const char *key, const char *from, weir_config_notice_f
 		}
 	}
 	for (size_t i = 0; i < NKEYS; i++) {
-		size_t d = distance(key, keys[i].name);
+		size_t d = weir_edit_distance(key, keys[i].name);
 
 		if (d < best) {
 			best = d;

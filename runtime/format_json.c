@@ -15,6 +15,8 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
+
 #define DEPTH 64
 
 /* One line being read. On an error `what` says which, p is where. */
@@ -79,55 +81,19 @@ static inline const char *string_end(struct reader *r, bool *out_escaped)
 	return NULL;
 }
 
-static bool hex4(const char *p, const char *end, uint32_t *out)
-{
-	*out = 0;
-	if (end - p < 4)
-		return false;
-	for (int i = 0; i < 4; i++) {
-		char c = p[i];
-		int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-
-		if (v < 0)
-			return false;
-		*out = *out << 4 | (uint32_t)v;
-	}
-	return true;
-}
-
-static char *put_utf8(char *to, uint32_t c)
-{
-	if (c < 0x80) {
-		*to++ = (char)c;
-	} else if (c < 0x800) {
-		*to++ = (char)(0xc0 | c >> 6);
-		*to++ = (char)(0x80 | (c & 63));
-	} else if (c < 0x10000) {
-		*to++ = (char)(0xe0 | c >> 12);
-		*to++ = (char)(0x80 | (c >> 6 & 63));
-		*to++ = (char)(0x80 | (c & 63));
-	} else {
-		*to++ = (char)(0xf0 | c >> 18);
-		*to++ = (char)(0x80 | (c >> 12 & 63));
-		*to++ = (char)(0x80 | (c >> 6 & 63));
-		*to++ = (char)(0x80 | (c & 63));
-	}
-	return to;
-}
-
 /* *p is behind "\u". A high surrogate takes the low one that follows it. */
 static bool unescape_unit(const char **p, const char *end, char **to)
 {
 	uint32_t c, low;
 
-	if (!hex4(*p, end, &c))
+	if (end - *p < 4 || !weir_hex4(*p, &c))
 		return false;
 	*p += 4;
-	if (c >= 0xd800 && c < 0xdc00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u' && hex4(*p + 2, end, &low) && low >= 0xdc00 && low < 0xe000) {
+	if (c >= 0xd800 && c < 0xdc00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u' && weir_hex4(*p + 2, &low) && low >= 0xdc00 && low < 0xe000) {
 		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 		*p += 6;
 	}
-	*to = put_utf8(*to, c);
+	*to += weir_utf8_put((uint8_t *)*to, c);
 	return true;
 }
 

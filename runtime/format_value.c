@@ -14,6 +14,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/date.h"
+
 bool weir__parse_i64_slow(const char *p, size_t n, int64_t *out)
 {
 	const char *end = p + n;
@@ -186,26 +188,6 @@ bool weir__parse_f32(const char *p, size_t n, bool strict, float *out)
 
 #define DAY_MS INT64_C(86400000)
 
-/* Days since 1970-01-01 of a date of the proleptic Gregorian calendar; the year starts in March inside, so that the leap day comes last. */
-static int64_t days_of_date(int64_t year, int month, int day)
-{
-	int64_t y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-	int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static void date_of_days(int64_t days, int64_t *year, int *month, int *day)
-{
-	int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097;
-	int64_t doe = z - era * 146097, yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-
-	*day = (int)(doy - (153 * mp + 2) / 5 + 1);
-	*month = (int)(mp < 10 ? mp + 3 : mp - 9);
-	*year = yoe + era * 400 + (*month <= 2);
-}
-
 static bool two(const char **p, const char *end, int max, int *out)
 {
 	unsigned a, b;
@@ -226,7 +208,6 @@ static bool letter(const char **p, const char *end, char c)
 /* Year, month and day from *p. */
 static bool parse_date(const char **p, const char *end, int64_t *out_days)
 {
-	static const int8_t month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 	bool negative = false, wide = false;
 	int64_t year = 0;
 	int month, day, n = 0;
@@ -244,11 +225,9 @@ static bool parse_date(const char **p, const char *end, int64_t *out_days)
 	if (*p == end || (**p != '-' && **p != '/'))
 		return false;
 	separator = *(*p)++;
-	if (!two(p, end, 12, &month) || !letter(p, end, separator) || !two(p, end, 31, &day) || month < 1 || day < 1)
+	if (!two(p, end, 12, &month) || !letter(p, end, separator) || !two(p, end, 31, &day) || !weir_date_exists(year, month, day))
 		return false;
-	if (day > month_days[month - 1] + (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)))
-		return false;
-	*out_days = days_of_date(year, month, day);
+	*out_days = weir_days_of_date(year, month, day);
 	return true;
 }
 
@@ -473,7 +452,7 @@ char *weir__format_time(char *to, int64_t ms)
 	int month, day;
 
 	rest += rest < 0 ? DAY_MS : 0;
-	date_of_days(days, &year, &month, &day);
+	weir_date_of_days(days, &year, &month, &day);
 	absolute = year < 0 ? -year : year;
 	if (year > 9999)
 		*to++ = '+';

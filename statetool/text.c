@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/src.h"
+#include "base/text.h"
 
 static void put_raw(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *out)
 {
@@ -84,30 +85,12 @@ bool weir_text_value(const struct weir_entry *e, struct weir_buf *out)
 }
 
 /* ---- plain ---- */
-static int hex_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static void put_unit(struct weir_buf *out, unsigned u)
-{
-	if (u < 0x80) {
-		weir_buf_u8(out, (uint8_t)u);
-	} else if (u < 0x800) {
-		weir_buf_u8(out, (uint8_t)(0xc0 | u >> 6));
-		weir_buf_u8(out, (uint8_t)(0x80 | (u & 0x3f)));
-	} else {
-		weir_buf_u8(out, (uint8_t)(0xe0 | u >> 12));
-		weir_buf_u8(out, (uint8_t)(0x80 | (u >> 6 & 0x3f)));
-		weir_buf_u8(out, (uint8_t)(0x80 | (u & 0x3f)));
-	}
-}
-
 /* The content of a JSON string that weir_json_str wrote: p points behind the first quote. */
 static void unquote(const uint8_t *p, size_t len, struct weir_buf *out)
 {
 	for (size_t i = 0; i < len && p[i] != '"'; i++) {
-		unsigned u = 0;
+		uint8_t utf8[4];
+		uint32_t u;
 
 		if (p[i] != '\\' || i + 1 >= len) {
 			weir_buf_u8(out, p[i]);
@@ -120,10 +103,9 @@ static void unquote(const uint8_t *p, size_t len, struct weir_buf *out)
 		case 'b': weir_buf_u8(out, '\b'); break;
 		case 'f': weir_buf_u8(out, '\f'); break;
 		case 'u':
-			for (int k = 1; k <= 4 && i + (size_t)k < len; k++)
-				u = u << 4 | (unsigned)(hex_digit(p[i + (size_t)k]) & 15);
+			if (len - i > 4 && weir_hex4((const char *)p + i + 1, &u))
+				weir_buf_put(out, utf8, weir_utf8_put(utf8, u));
 			i += 4;
-			put_unit(out, u);
 			break;
 		default: weir_buf_u8(out, p[i]);
 		}
@@ -167,7 +149,7 @@ static bool parse_hex(const char *text, size_t len, struct weir_buf *out)
 	if (len < 2 || len % 2 || text[0] != '0' || text[1] != 'x')
 		return false;
 	for (size_t i = 2; i < len; i += 2) {
-		int a = hex_digit((uint8_t)text[i]), b = hex_digit((uint8_t)text[i + 1]);
+		int a = weir_hex_digit(text[i]), b = weir_hex_digit(text[i + 1]);
 
 		if (a < 0 || b < 0) {
 			out->len = mark;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/order.h"
 #include "base/vec.h"
 
 struct verifying {
@@ -102,13 +103,6 @@ static int neighbour(void *arg, const char *name, const struct weir_fs_stat *st)
 	return 0;
 }
 
-static int newest_first(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (y > x) - (y < x);
-}
-
 static bool complete(const char *uri)
 {
 	struct weir_ckpt *c = NULL;
@@ -139,7 +133,7 @@ char *weir_complete_beside(const char *dir)
 	if (weir_fs_list(fs, path, neighbour, &n, NULL))
 		goto out;
 	if (n.ids.len)
-		qsort(n.ids.items, n.ids.len, sizeof(int64_t), newest_first);
+		qsort(n.ids.items, n.ids.len, sizeof(int64_t), weir_order_i64_down);
 	for (size_t i = 0; i < n.ids.len && !found; i++) {
 		if (n.ids.items[i] == self || asprintf(&uri, "%s/chk-%" PRId64, path, n.ids.items[i]) < 0)
 			continue;

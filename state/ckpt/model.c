@@ -7,6 +7,8 @@
 
 #include "base/hash.h"
 
+#include "base/text.h"
+
 struct weir_operator_id weir_operator_id_of_uid(const char *uid)
 {
 	struct weir_operator_id id;
@@ -26,17 +28,12 @@ void weir_operator_id_hex(const struct weir_operator_id *id, char out[33])
 	out[32] = 0;
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool weir_operator_id_parse(const char *hex, struct weir_operator_id *out)
 {
 	struct weir_operator_id id;
 
 	for (int i = 0; i < 16; i++) {
-		int high = hex_digit(hex[2 * i]), low = high < 0 ? -1 : hex_digit(hex[2 * i + 1]);
+		int high = weir_hex_digit(hex[2 * i]), low = high < 0 ? -1 : weir_hex_digit(hex[2 * i + 1]);
 
 		if (low < 0)
 			return false;

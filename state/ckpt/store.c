@@ -24,6 +24,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/order.h"
 #include "base/rng.h"
 #include "base/vec.h"
 #include "fs-abstraction/path.h"
@@ -515,13 +516,6 @@ void weir_store_abort(struct weir_store *s, struct weir_store_target *t)
 
 /* ---- retiring ---- */
 
-static int newest_first(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
 /* Known to be complete, or checked now. */
 static bool is_complete(struct weir_store *s, const char *dir, int64_t id)
 {
@@ -587,7 +581,7 @@ int weir_store_retire(struct weir_store *s, struct weir_error *err)
 	}
 	if (!code) {
 		if (found.len)
-			qsort(found.items, found.len, sizeof(*found.items), newest_first);
+			qsort(found.items, found.len, sizeof(*found.items), weir_order_i64_down);
 		remove_hidden(s, &d);
 	}
 	/* the oldest go first: count what stays from the newest on, then delete backwards */

@@ -10,12 +10,7 @@
 
 #include <stdlib.h>
 
-static int compare_i64(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
+#include "base/order.h"
 
 int weir__groups_ends(struct weir_view *v, struct weir__part *part, struct weir_error *err)
 {
@@ -28,19 +23,11 @@ int weir__groups_ends(struct weir_view *v, struct weir__part *part, struct weir_
 		return weir_error_set(err, WEIR_ENOMEM, "no memory for %u key groups", g->count);
 	}
 	memcpy(sorted, g->offsets, g->count * sizeof(*sorted));
-	qsort(sorted, g->count, sizeof(*sorted), compare_i64);
+	qsort(sorted, g->count, sizeof(*sorted), weir_order_i64);
 	for (uint32_t i = 0; i < g->count; i++) {
-		uint32_t lo = 0, hi = g->count;
+		size_t next = weir_above_i64(sorted, g->count, g->offsets[i]);
 
-		while (lo < hi) {
-			uint32_t mid = lo + (hi - lo) / 2;
-
-			if (sorted[mid] <= g->offsets[i])
-				lo = mid + 1;
-			else
-				hi = mid;
-		}
-		part->ends[i] = lo < g->count ? sorted[lo] : (int64_t)part->bytes.len;
+		part->ends[i] = next < g->count ? sorted[next] : (int64_t)part->bytes.len;
 	}
 	free(sorted);
 	return 0;

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "base/order.h"
+
 struct step {
 	struct weir__scan_ctx *x;
 	uint32_t state;
@@ -36,13 +38,6 @@ int weir__oper_scan(struct weir__scan_ctx *x, struct weir__part *part, struct we
 	return 0;
 }
 
-static int compare_i64(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Every offset of the handle, ascending. malloc'ed. */
 static int64_t *sorted_offsets(const struct weir_operator_handle *h, size_t *out_n)
 {
@@ -56,7 +51,7 @@ static int64_t *sorted_offsets(const struct weir_operator_handle *h, size_t *out
 		for (uint32_t j = 0; j < h->lists[i].count; j++)
 			all[k++] = h->lists[i].offsets[j];
 	if (all)
-		qsort(all, n, sizeof(*all), compare_i64);
+		qsort(all, n, sizeof(*all), weir_order_i64);
 	*out_n = n;
 	return all;
 }
@@ -64,17 +59,9 @@ static int64_t *sorted_offsets(const struct weir_operator_handle *h, size_t *out
 /* The smallest offset above this one, or the size of the stream. */
 static int64_t end_of(const int64_t *all, size_t n, int64_t offset, size_t size)
 {
-	size_t lo = 0, hi = n;
+	size_t next = weir_above_i64(all, n, offset);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (all[mid] <= offset)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < n && (uint64_t)all[lo] < size ? all[lo] : (int64_t)size;
+	return next < n && (uint64_t)all[next] < size ? all[next] : (int64_t)size;
 }
 
 static int raw_partition(struct weir__scan_ctx *x, struct weir__part *part, uint32_t i, uint32_t k, int64_t to, struct weir_error *err)

@@ -92,11 +92,6 @@ int weir__keyed_src_fail(struct weir__keyed_group *g, const struct weir_src *src
 
 /* ---- FULL or HEAP ---- */
 
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 /* Does the group at o read as FULL to a clean end? Lengths only. */
 static bool walks_as_full(struct weir_slice stream, uint64_t o, uint32_t nstates, uint32_t prefix, uint32_t group)
 {
@@ -130,7 +125,7 @@ enum weir_keyed_format weir_keyed_detect(enum weir_keyed_kind kind, struct weir_
 		uint64_t o = (uint64_t)groups->offsets[i];
 		uint32_t g = (uint32_t)groups->first + i;
 
-		if (groups->offsets[i] <= 0 || o + 4 > stream.len || be32(stream.ptr + o) != g)
+		if (groups->offsets[i] <= 0 || o + 4 > stream.len || weir_be32(stream.ptr + o) != g)
 			return WEIR_FORMAT_FULL;
 		sure |= g != 0;
 	}
@@ -199,11 +194,11 @@ static bool plausible_next(const struct weir__keyed_group *g, enum weir_keyed_fo
 	uint32_t prefix = weir_keyed_prefix(g->max_parallelism), group;
 
 	if (format == WEIR_FORMAT_HEAP)
-		return rest.len >= 4 && be32(rest.ptr) > (uint32_t)g->key_group && be32(rest.ptr) < g->max_parallelism;
+		return rest.len >= 4 && weir_be32(rest.ptr) > (uint32_t)g->key_group && weir_be32(rest.ptr) < g->max_parallelism;
 	if (rest.len < 6 + prefix)
 		return false;
 	group = prefix == 2 ? (rest.ptr[6] & 0x7fu) << 8 | rest.ptr[7] : rest.ptr[6] & 0x7fu;
-	return ((uint32_t)rest.ptr[0] << 8 | rest.ptr[1]) < g->meta->nstates && be32(rest.ptr + 2) >= prefix && group > (uint32_t)g->key_group;
+	return ((uint32_t)rest.ptr[0] << 8 | rest.ptr[1]) < g->meta->nstates && weir_be32(rest.ptr + 2) >= prefix && group > (uint32_t)g->key_group;
 }
 
 static int read_plain(struct weir__keyed_group *g, enum weir_keyed_format format, struct weir_slice body)

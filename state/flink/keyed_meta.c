@@ -9,6 +9,7 @@
  */
 #include "state/flink/keyed.h"
 
+#include "base/text.h"
 #include "state/flink/keyed_priv.h"
 #include "state/flink/snapshot.h"
 
@@ -125,14 +126,9 @@ struct after {
 	bool last_state;
 };
 
-static bool slice_is(struct weir_slice s, const char *text)
-{
-	return s.len == strlen(text) && memcmp(s.ptr, text, s.len) == 0;
-}
-
 static bool is_serializer_key(struct weir_slice s)
 {
-	return slice_is(s, VALUE_KEY) || slice_is(s, NAMESPACE_KEY) || slice_is(s, USER_KEY);
+	return weir_slice_is(s, VALUE_KEY) || weir_slice_is(s, NAMESPACE_KEY) || weir_slice_is(s, USER_KEY);
 }
 
 static bool state_follows(struct weir_src *at)
@@ -146,8 +142,8 @@ static bool state_follows(struct weir_src *at)
 		if (name.ptr[i] < 0x20)
 			return false;
 	if (type == PRIORITY_QUEUE)
-		return noptions == 0 && weir_src_i32(at) == 1 && slice_is(weir_src_utf(at), VALUE_KEY) && weir_src_i32(at) == TSS_VERSION;
-	return (type == KEY_VALUE || type == KEY_VALUE_V2) && noptions == 1 && slice_is(weir_src_utf(at), STATE_TYPE);
+		return noptions == 0 && weir_src_i32(at) == 1 && weir_slice_is(weir_src_utf(at), VALUE_KEY) && weir_src_i32(at) == TSS_VERSION;
+	return (type == KEY_VALUE || type == KEY_VALUE_V2) && noptions == 1 && weir_slice_is(weir_src_utf(at), STATE_TYPE);
 }
 
 static bool may_follow(struct weir_src at, void *arg)
@@ -232,11 +228,11 @@ static int read_serializers(struct weir_src *src, struct after *after, struct we
 		code = read_type(src, after, mem, &t, err);
 		if (code)
 			return code;
-		if (slice_is(key, VALUE_KEY))
+		if (weir_slice_is(key, VALUE_KEY))
 			out->value = t;
-		else if (slice_is(key, NAMESPACE_KEY))
+		else if (weir_slice_is(key, NAMESPACE_KEY))
 			out->ns = t;
-		else if (slice_is(key, USER_KEY))
+		else if (weir_slice_is(key, USER_KEY))
 			out->user_key = t;
 		else
 			weir_src_fail(src, WEIR_ECORRUPT, "a state has a serializer under a name that is not known");
@@ -254,10 +250,10 @@ static int read_options(struct weir_src *src, enum weir_state_kind *out)
 	for (int32_t i = 0; i < n; i++) {
 		struct weir_slice key = weir_src_utf(src), value = weir_src_utf(src);
 
-		if (!slice_is(key, STATE_TYPE))
+		if (!weir_slice_is(key, STATE_TYPE))
 			continue;
 		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
-			if (slice_is(value, kinds[k])) {
+			if (weir_slice_is(value, kinds[k])) {
 				*out = (enum weir_state_kind)k;
 				found = true;
 			}

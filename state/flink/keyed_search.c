@@ -40,11 +40,6 @@ struct search {
 	bool too_much, no_memory;
 };
 
-static uint32_t be32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static bool spend(struct search *s, int64_t work)
 {
 	s->budget -= work;
@@ -78,7 +73,7 @@ static bool value_begins(const struct weir_type *t, const uint8_t *p, size_t lef
 	if (t->kind == WEIR_OPAQUE && t->java && strstr(t->java, "KryoSerializerSnapshot"))
 		return kryo_begins(p, left);
 	if (t->kind == WEIR_LIST || t->kind == WEIR_MAP)
-		return left >= 4 && be32(p) <= left;
+		return left >= 4 && weir_be32(p) <= left;
 	return true;
 }
 
@@ -249,7 +244,7 @@ static bool header_at(const struct search *s, uint32_t pos, uint32_t *state, uin
 	if (s->body.len - pos < 6)
 		return false;
 	*state = (uint32_t)s->body.ptr[pos] << 8 | s->body.ptr[pos + 1];
-	*count = be32(s->body.ptr + pos + 2);
+	*count = weir_be32(s->body.ptr + pos + 2);
 	return *state < s->g->meta->nstates && !s->seen[*state] && *count <= s->body.len - pos - 6;
 }
 

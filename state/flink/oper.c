@@ -13,6 +13,8 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/order.h"
+#include "base/text.h"
 #include "base/vec.h"
 #include "state/flink/keyed_priv.h"
 #include "state/flink/snappy_frame.h"
@@ -140,11 +142,6 @@ struct after {
 	bool broadcast;
 };
 
-static bool slice_is(struct weir_slice s, const char *text)
-{
-	return s.len == strlen(text) && memcmp(s.ptr, text, s.len) == 0;
-}
-
 static bool descriptor_follows(struct weir_src *at, int type)
 {
 	struct weir_slice name = weir_src_utf(at);
@@ -152,7 +149,7 @@ static bool descriptor_follows(struct weir_src *at, int type)
 	for (size_t i = 0; i < name.len; i++) /* a length can be read anywhere; a name has no control characters */
 		if (name.ptr[i] < 0x20)
 			return false;
-	return weir_src_i32(at) == type && weir_src_i32(at) == 1 && slice_is(weir_src_utf(at), MODE_KEY) && !at->code;
+	return weir_src_i32(at) == type && weir_src_i32(at) == 1 && weir_slice_is(weir_src_utf(at), MODE_KEY) && !at->code;
 }
 
 static bool may_follow(struct weir_src at, void *arg)
@@ -162,7 +159,7 @@ static bool may_follow(struct weir_src at, void *arg)
 	if (a->more) {
 		struct weir_slice key = weir_src_utf(&at);
 
-		return (slice_is(key, KEY_KEY) || slice_is(key, VALUE_KEY)) && weir_src_i32(&at) == TSS_VERSION && !at.code;
+		return (weir_slice_is(key, KEY_KEY) || weir_slice_is(key, VALUE_KEY)) && weir_src_i32(&at) == TSS_VERSION && !at.code;
 	}
 	if (!a->last)
 		return descriptor_follows(&at, a->broadcast ? TYPE_BROADCAST : TYPE_OPERATOR);
@@ -192,9 +189,9 @@ static int read_serializers(struct weir_src *src, struct after *after, struct we
 		code = weir_serializer_snapshot_read_proxy(src, mem, may_follow, after, &t, err);
 		if (code)
 			return code;
-		if (slice_is(key, VALUE_KEY))
+		if (weir_slice_is(key, VALUE_KEY))
 			m->value = t;
-		else if (slice_is(key, KEY_KEY))
+		else if (weir_slice_is(key, KEY_KEY))
 			m->key = t;
 		else
 			weir_src_fail(src, WEIR_ECORRUPT, "an operator state has a serializer under a name that is not known");
@@ -218,11 +215,11 @@ static int read_descriptor(struct weir_src *src, struct after *after, struct wei
 	if (noptions < 0 || noptions > 64)
 		weir_src_fail(src, WEIR_ECORRUPT, "an operator state has an impossible number of options");
 	for (int32_t i = 0; i < noptions && !src->code; i++) {
-		bool is_mode = slice_is(weir_src_utf(src), MODE_KEY);
+		bool is_mode = weir_slice_is(weir_src_utf(src), MODE_KEY);
 
 		value = weir_src_utf(src);
 		for (int k = 0; is_mode && k < 3; k++)
-			if (slice_is(value, modes[k])) {
+			if (weir_slice_is(value, modes[k])) {
 				m->mode = (enum weir_distribution)k;
 				found = true;
 			}
@@ -349,13 +346,6 @@ struct ends {
 	WEIR_VEC(int64_t) at; /* every offset of the handle, and the end of the stream; ascending */
 };
 
-static int compare_i64(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static bool collect_ends(const struct weir_operator_handle *h, size_t size, struct ends *e)
 {
 	size_t n = 1;
@@ -368,24 +358,16 @@ static bool collect_ends(const struct weir_operator_handle *h, size_t size, stru
 		for (uint32_t k = 0; k < h->lists[i].count; k++)
 			e->at.items[e->at.len++] = h->lists[i].offsets[k];
 	e->at.items[e->at.len++] = (int64_t)size;
-	qsort(e->at.items, e->at.len, sizeof(int64_t), compare_i64);
+	qsort(e->at.items, e->at.len, sizeof(int64_t), weir_order_i64);
 	return true;
 }
 
 /* The smallest end above offset, or the offset itself when it is the largest (no bytes). */
 static int64_t end_of(const struct ends *e, int64_t offset)
 {
-	size_t lo = 0, hi = e->at.len;
+	size_t next = weir_above_i64(e->at.items, e->at.len, offset);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (e->at.items[mid] <= offset)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < e->at.len ? e->at.items[lo] : offset;
+	return next < e->at.len ? e->at.items[next] : offset;
 }
 
 static int deliver_broadcast(const struct weir_oper_meta *m, struct weir_slice bytes, weir_entry_fn *fn, void *arg, struct weir_error *err, const char *path,

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "base/date.h"
+
 bool weir__wire_instant(struct weir_src *src, int64_t *seconds, int32_t *nanos)
 {
 	*seconds = weir_src_i64(src);
@@ -24,32 +26,12 @@ void weir__wire_put_instant(struct weir_buf *out, int64_t seconds, int32_t nanos
 	weir_buf_i32(out, nanos);
 }
 
-/* Days since 1970-01-01 <-> date; the year starts in March inside, so that the leap day comes last. */
-static void date_of_days(int64_t days, int64_t *year, int *month, int *day)
-{
-	int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097;
-	int64_t doe = z - era * 146097, yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-
-	*day = (int)(doy - (153 * mp + 2) / 5 + 1);
-	*month = (int)(mp < 10 ? mp + 3 : mp - 9);
-	*year = yoe + era * 400 + (*month <= 2);
-}
-
-static int64_t days_of_date(int64_t year, int month, int day)
-{
-	int64_t y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-	int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
 void weir__instant_text(struct weir_buf *out, int64_t seconds, int32_t nanos)
 {
 	int64_t days = seconds / 86400 - (seconds % 86400 < 0), rest = seconds - days * 86400, year;
 	int month, day;
 
-	date_of_days(days, &year, &month, &day);
+	weir_date_of_days(days, &year, &month, &day);
 	if (year > 9999)
 		weir_buf_u8(out, '+');
 	else if (year < 0)
@@ -83,7 +65,6 @@ static bool letter(const char **p, const char *end, char c)
 
 bool weir__instant_parse(const char *text, size_t len, int64_t *seconds, int32_t *nanos)
 {
-	static const int8_t month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 	const char *p = text, *end = text + len;
 	int64_t year, month, day, hour, minute, second = 0, fraction = 0;
 	bool negative = false, wide = false;
@@ -110,13 +91,9 @@ bool weir__instant_parse(const char *text, size_t len, int64_t *seconds, int32_t
 				fraction *= 10;
 		}
 	}
-	if (!letter(&p, end, 'Z') || p != end || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59)
+	if (!letter(&p, end, 'Z') || p != end || !weir_date_exists(year, month, day) || hour > 23 || minute > 59 || second > 59)
 		return false;
-	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-
-	if (day > month_days[month - 1] + (month == 2 && leap))
-		return false;
-	*seconds = days_of_date(year, (int)month, (int)day) * 86400 + hour * 3600 + minute * 60 + second;
+	*seconds = weir_days_of_date(year, (int)month, (int)day) * 86400 + hour * 3600 + minute * 60 + second;
 	*nanos = (int32_t)fraction;
 	return *seconds >= WEIR__INSTANT_MIN && *seconds <= WEIR__INSTANT_MAX;
 }

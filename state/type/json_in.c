@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define MAX_NESTING 1000u
 
 int weir__json_fail(struct json_in *j, const char *expected)
@@ -62,50 +64,26 @@ bool weir__json_word(struct json_in *j, const char *word)
 	return true;
 }
 
-static bool hex4(const char *p, uint32_t *out)
-{
-	*out = 0;
-	for (int i = 0; i < 4; i++) {
-		char c = p[i];
-		uint32_t d = c >= '0' && c <= '9' ? (uint32_t)(c - '0') : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10) : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10) : 16;
-
-		if (d > 15)
-			return false;
-		*out = *out << 4 | d;
-	}
-	return true;
-}
-
-static void put_utf8(struct weir_buf *b, uint32_t cp)
-{
-	uint8_t t[4];
-	unsigned n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
-
-	for (unsigned i = n - 1; i > 0; i--, cp >>= 6)
-		t[i] = (uint8_t)(0x80 | (cp & 63));
-	t[0] = (uint8_t)(n == 1 ? cp : (0xf00u >> n & 0xffu) | cp);
-	weir_buf_put(b, t, n);
-}
-
 static int escape(struct json_in *j, struct weir_buf *text)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *at = j->p < j->end ? memchr(from, *j->p, 8) : NULL;
 	uint32_t u, low;
+	uint8_t utf8[4];
 
 	if (at) {
 		weir_buf_u8(text, (uint8_t)to[at - from]);
 		j->p++;
 		return 0;
 	}
-	if (j->end - j->p < 5 || *j->p != 'u' || !hex4(j->p + 1, &u))
+	if (j->end - j->p < 5 || *j->p != 'u' || !weir_hex4(j->p + 1, &u))
 		return weir__json_fail(j, "an escape sequence");
 	j->p += 5;
-	if (u >= 0xd800 && u < 0xdc00 && j->end - j->p >= 6 && j->p[0] == '\\' && j->p[1] == 'u' && hex4(j->p + 2, &low) && low >= 0xdc00 && low < 0xe000) {
+	if (u >= 0xd800 && u < 0xdc00 && j->end - j->p >= 6 && j->p[0] == '\\' && j->p[1] == 'u' && weir_hex4(j->p + 2, &low) && low >= 0xdc00 && low < 0xe000) {
 		u = 0x10000 + ((u - 0xd800) << 10) + (low - 0xdc00);
 		j->p += 6;
 	}
-	put_utf8(text, u);
+	weir_buf_put(text, utf8, weir_utf8_put(utf8, u));
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "state/type/type_priv.h"
 
 #include "base/arena.h"
+#include "base/text.h"
 
 #define HIGH_BITS 0x8080808080808080u
 
@@ -131,26 +132,6 @@ bool weir__string_write(struct weir_buf *out, const char *text, size_t len, size
 	return true;
 }
 
-static uint8_t *put_utf8(uint8_t *to, uint32_t cp)
-{
-	if (cp < 0x80) {
-		*to++ = (uint8_t)cp;
-	} else if (cp < 0x800) {
-		*to++ = (uint8_t)(0xc0 | cp >> 6);
-		*to++ = (uint8_t)(0x80 | (cp & 63));
-	} else if (cp < 0x10000) {
-		*to++ = (uint8_t)(0xe0 | cp >> 12);
-		*to++ = (uint8_t)(0x80 | (cp >> 6 & 63));
-		*to++ = (uint8_t)(0x80 | (cp & 63));
-	} else {
-		*to++ = (uint8_t)(0xf0 | cp >> 18);
-		*to++ = (uint8_t)(0x80 | (cp >> 12 & 63));
-		*to++ = (uint8_t)(0x80 | (cp >> 6 & 63));
-		*to++ = (uint8_t)(0x80 | (cp & 63));
-	}
-	return to;
-}
-
 static uint32_t take_unit(struct weir_src *src)
 {
 	uint32_t v = weir_src_varint(src);
@@ -165,7 +146,7 @@ static uint32_t take_unit(struct weir_src *src)
 /* Append a unit to UTF-8 text, joining it with an unpaired high surrogate that ends the text. */
 static void append_unit(struct weir_buf *b, uint32_t unit, uint32_t *high)
 {
-	uint8_t four[4], *end;
+	uint8_t four[4];
 	uint32_t cp = unit;
 
 	if (*high && is_low(unit)) {
@@ -173,8 +154,7 @@ static void append_unit(struct weir_buf *b, uint32_t unit, uint32_t *high)
 		cp = 0x10000 + ((*high - 0xd800) << 10) + (unit - 0xdc00);
 	}
 	*high = is_high(unit) ? unit : 0;
-	end = put_utf8(four, cp);
-	weir_buf_put(b, four, (size_t)(end - four));
+	weir_buf_put(b, four, weir_utf8_put(four, cp));
 }
 
 struct weir_slice weir__string_units(struct weir_src *src, uint32_t n, struct weir_buf *scratch)
