@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "runtime/config.h"
 
 const struct weir_command *weir_command_find(int argc, char **argv, int *out_used)
 {
@@ -72,6 +73,21 @@ void weir_commands_help(const char *group, FILE *to)
 	fprintf(to, "\n`weir COMMAND --help` shows the options of one command.\n");
 }
 
+static int help_configuration(struct weir_error *err)
+{
+	struct weir_buf b = { 0 };
+	int code;
+
+	weir_config_help(&b);
+	code = weir_buf_error(&b);
+	if (code)
+		weir_error_set(err, code, "out of memory");
+	else
+		fputs(weir_buf_cstr(&b), stdout);
+	weir_buf_fini(&b);
+	return code;
+}
+
 static int help_run(const struct weir_args *args, struct weir_error *err)
 {
 	const struct weir_command *c;
@@ -81,6 +97,8 @@ static int help_run(const struct weir_args *args, struct weir_error *err)
 		weir_commands_help(NULL, stdout);
 		return 0;
 	}
+	if (args->nwords == 1 && strcmp(args->words[0], "configuration") == 0)
+		return help_configuration(err);
 	c = weir_command_find(args->nwords, args->words, &used);
 	if (c)
 		weir_command_help(c, stdout);
@@ -93,9 +111,9 @@ static int help_run(const struct weir_args *args, struct weir_error *err)
 
 const struct weir_command weir_cmd_help = {
 	.name = "help",
-	.words = "[COMMAND]",
+	.words = "[COMMAND|configuration]",
 	.max_words = 2,
-	.summary = "show the commands, or the options of one",
+	.summary = "show the commands, the options of one, or the configuration keys",
 	.run = help_run,
 };
 

@@ -45,18 +45,18 @@ static const struct key keys[] = {
 	  "execution.savepoint.ignore-unclaimed-state" },
 	{ "weir.metadata-version", NUMBER, "4", "metadata version to write: 2 (Flink 1.8-1.10), 3 (1.11-1.15), 4 (1.16-1.20), 5 (2.0), 6 (2.1-2.3)", NULL },
 	{ "state.backend.type", CHOICE, "hashmap", "hashmap", "state.backend" },
-	{ "restart-strategy.type", TEXT, "fixed-delay with checkpoints, else none", "none, fixed-delay, failure-rate, exponential-delay", "restart-strategy" },
+	{ "restart-strategy.type", TEXT, "fixed-delay with checkpoints, else none", "one of none, fixed-delay, failure-rate, exponential-delay", "restart-strategy" },
 	{ "restart-strategy.fixed-delay.attempts", NUMBER, "unlimited", "restarts before the job fails", NULL },
-	{ "restart-strategy.fixed-delay.delay", DURATION, "1 s", "", NULL },
-	{ "restart-strategy.failure-rate.max-failures-per-interval", NUMBER, "1", "", NULL },
-	{ "restart-strategy.failure-rate.failure-rate-interval", DURATION, "1 min", "", NULL },
-	{ "restart-strategy.failure-rate.delay", DURATION, "1 s", "", NULL },
-	{ "restart-strategy.exponential-delay.initial-backoff", DURATION, "1 s", "", NULL },
-	{ "restart-strategy.exponential-delay.max-backoff", DURATION, "1 min", "", NULL },
-	{ "restart-strategy.exponential-delay.backoff-multiplier", FACTOR, "1.5", "", NULL },
-	{ "restart-strategy.exponential-delay.reset-backoff-threshold", DURATION, "1 h", "", NULL },
-	{ "restart-strategy.exponential-delay.jitter-factor", FACTOR, "0.1", "", NULL },
-	{ "restart-strategy.exponential-delay.attempts-before-reset-backoff", NUMBER, "unlimited", "", NULL },
+	{ "restart-strategy.fixed-delay.delay", DURATION, "1 s", "time before each restart", NULL },
+	{ "restart-strategy.failure-rate.max-failures-per-interval", NUMBER, "1", "failures within the interval; one more fails the job", NULL },
+	{ "restart-strategy.failure-rate.failure-rate-interval", DURATION, "1 min", "the interval in which failures are counted", NULL },
+	{ "restart-strategy.failure-rate.delay", DURATION, "1 s", "time before each restart", NULL },
+	{ "restart-strategy.exponential-delay.initial-backoff", DURATION, "1 s", "time before the first restart", NULL },
+	{ "restart-strategy.exponential-delay.max-backoff", DURATION, "1 min", "longest time before a restart", NULL },
+	{ "restart-strategy.exponential-delay.backoff-multiplier", FACTOR, "1.5", "each time is the one before, multiplied by this", NULL },
+	{ "restart-strategy.exponential-delay.reset-backoff-threshold", DURATION, "1 h", "after so long without a failure the first time holds again", NULL },
+	{ "restart-strategy.exponential-delay.jitter-factor", FACTOR, "0.1", "part of the time that is chosen at random", NULL },
+	{ "restart-strategy.exponential-delay.attempts-before-reset-backoff", NUMBER, "unlimited", "restarts within that threshold before the job fails", NULL },
 	{ "parallelism.default", NUMBER, "1", "parallelism of operators that set none", NULL },
 	{ "pipeline.max-parallelism", NUMBER, "from the parallelism", "number of key groups", NULL },
 	{ "pipeline.name", TEXT, "the job's own", "name of the job", NULL },
@@ -462,8 +462,28 @@ int weir_config_apply(const struct weir_config *c, struct weir_job_config *job, 
 	return apply_restart(c, job, err);
 }
 
-void weir_config_keys(void (*fn)(void *arg, const char *key, const char *otherwise, const char *text), void *arg)
+/* ---- for people ---- */
+
+void weir_config_help(struct weir_buf *out)
 {
-	for (size_t i = 0; i < NKEYS; i++)
-		fn(arg, keys[i].name, keys[i].otherwise, keys[i].text);
+	static const char *const types[] = { "text", "number", "duration", "size", "true or false", "one of", "number with a fraction" };
+
+	weir_buf_text(out, "# Configuration\n\n"
+		      "Flink's keys, from `--config FILE` (config.yaml, or flink-conf.yaml with `key: value` lines; without it `$FLINK_CONF_DIR/config.yaml`) and from\n"
+		      "`-D key=value`, which wins. Durations: `10 min`, `500 ms`, a number alone is milliseconds. Sizes: `20 kb` (1 kb = 1024), a number alone is bytes.\n"
+		      "Older names of a key are taken with a notice. Flink's keys that have no meaning here (the JVM's, a cluster's) are ignored with a notice, unknown\n"
+		      "keys too. This page is the output of `weir help configuration`.\n\n");
+	for (size_t i = 0; i < NKEYS; i++) {
+		const struct key *k = &keys[i];
+
+		weir_buf_printf(out, "- `%s`: %s", k->name, types[k->type]);
+		for (const char *p = k->type == CHOICE ? k->text : NULL; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
+			weir_buf_printf(out, "%s`%.*s`", p == k->text ? " " : ", ", (int)strcspn(p, "|"), p);
+		weir_buf_printf(out, "; default %s.", k->otherwise);
+		if (k->type != CHOICE)
+			weir_buf_printf(out, " %c%s.", toupper((unsigned char)k->text[0]), k->text + 1);
+		for (const char *p = k->old; p; p = strchr(p, ' ') ? strchr(p, ' ') + 1 : NULL)
+			weir_buf_printf(out, "%s`%.*s`", p == k->old ? " Older: " : ", ", (int)strcspn(p, " "), p);
+		weir_buf_text(out, k->old ? ".\n" : "\n");
+	}
 }

@@ -7,6 +7,7 @@
 #define WEIR_RUNTIME_CONFIG_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "runtime/coordinator.h"
 #include "runtime/job.h"
 
@@ -28,7 +29,7 @@ int weir_config_load(struct weir_config *c, const char *path, weir_config_notice
 const char *weir_config_get(const struct weir_config *c, const char *key); /* canonical key; NULL = not set */
 /* Fill what the settings say; the rest keeps its value. Text points into c. */
 int weir_config_apply(const struct weir_config *c, struct weir_job_config *job, uint32_t *parallelism, uint32_t *max_parallelism, struct weir_error *err) WEIR_CHECK;
-/* The table, for help and docs: fn(arg, key, default, text). */
-void weir_config_keys(void (*fn)(void *arg, const char *key, const char *otherwise, const char *text), void *arg);
+/* The table of keys as Markdown: `weir help configuration` and docs/options.md. */
+void weir_config_help(struct weir_buf *out);
 
 #endif

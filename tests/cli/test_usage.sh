@@ -43,3 +43,6 @@ if [ -e /dev/full ]; then
     $weir state show sp >/dev/full 2>err; [ $? -eq 1 ] && pass || fail "writing to a full disk"
     err_has "No space left on device"
 fi
+# the page of configuration keys is what the program says
+run 0 $weir help configuration; err_empty
+cmp -s out "$root/docs/options.md" && pass || fail "docs/options.md is old: weir help configuration > docs/options.md"
