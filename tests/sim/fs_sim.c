@@ -72,8 +72,12 @@ static void after(struct weir__fs_wrap *w, const struct weir_fs_call *call)
 	struct sim_fs *f = (struct sim_fs *)w;
 	char text[400];
 
-	if (f->trace && !f->quiet && !f->crashed)
+	if (f->quiet || f->crashed)
+		return;
+	if (f->trace)
 		printf("              %s\n", weir_fs_call_text(call, text, sizeof(text)));
+	if (call->op == WEIR_FS_OP_RENAME && call->result == 0 && f->crash_at_rename && --f->crash_at_rename == 0)
+		sim_fs_crash_now(f);
 }
 
 void sim_fs_open(struct sim_fs *f)
@@ -102,10 +106,16 @@ void sim_fs_close(struct sim_fs *f)
 
 void sim_fs_arm(struct sim_fs *f, const struct sim_fs_fault *faults, uint32_t n)
 {
-	f->calls = f->changes = f->struck = 0;
+	f->calls = f->changes = f->struck = f->crash_at_rename = 0;
 	f->nfaults = n;
 	for (uint32_t i = 0; i < n; i++)
 		f->faults[i] = faults[i];
+}
+
+void sim_fs_fail_soon(struct sim_fs *f, uint64_t within)
+{
+	if (f->nfaults < SIM_FS_FAULTS)
+		f->faults[f->nfaults++] = (struct sim_fs_fault){ .at = f->changes + within, .changing = true, .code = WEIR_EIO, .times = 1 };
 }
 
 void sim_fs_reboot(struct sim_fs *f, bool lose, uint64_t seed)

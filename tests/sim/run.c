@@ -3,7 +3,7 @@
  * One seed: attempts at a job, each a process that may crash, until the job has finished; then what it committed is compared with the oracle.
  *
  * The process that starts a job anew is an operator who takes the newest of what is there: complete checkpoints, and savepoints that the job was resumed
- * from or stopped with. Invariants that are checked besides the result: sim_check.h's list in docs/design/simulator.md.
+ * from or stopped with. Invariants that are checked besides the result: docs/design/simulator.md.
  */
 #include "tests/sim/sim.h"
 
@@ -125,6 +125,8 @@ static void plan_faults(struct run *r)
 		user = 1 + below(r, few);
 	r->user_fault = user != 0;
 	sim_fs_arm(&r->fs, faults, n);
+	if (r->faulty && chance(r, 3))
+		r->fs.crash_at_rename = 1 + below(r, 12);
 	sim_graph_arm(&r->s, user);
 }
 
@@ -215,6 +217,8 @@ static void on_stopped(void *arg, int code, const char *uri, const struct weir_e
 		if (r->verbose)
 			printf("              stopped with: %s\n", uri);
 		use_savepoint(r, uri);
+		if (r->faulty && chance(r, 8)) /* now its results are published */
+			sim_fs_fail_soon(&r->fs, 1 + below(r, 12));
 	} else {
 		r->stopping = false;
 	}

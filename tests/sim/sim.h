@@ -93,6 +93,7 @@ struct sim_fs {
 	struct sim_fs_fault faults[SIM_FS_FAULTS];
 	uint32_t nfaults;
 	uint64_t calls, changes;   /* so far in this attempt */
+	uint64_t crash_at_rename;  /* the crash comes right behind the so-maniest rename, before the sync of its directory; 0 = none */
 	uint64_t struck;           /* errors given, crashes apart */
 	bool crashed;              /* nothing changes any more */
 	bool quiet;                /* the simulator itself looks: no faults, no trace */
@@ -104,6 +105,8 @@ struct sim_fs {
 void sim_fs_open(struct sim_fs *f);
 void sim_fs_close(struct sim_fs *f);
 void sim_fs_arm(struct sim_fs *f, const struct sim_fs_fault *faults, uint32_t n); /* a new attempt */
+/* One of the next few changes fails. */
+void sim_fs_fail_soon(struct sim_fs *f, uint64_t within);
 void sim_fs_crash_now(struct sim_fs *f);
 /* After the processes are gone: lose = the machine stopped, not only the process. */
 void sim_fs_reboot(struct sim_fs *f, bool lose, uint64_t seed);
