@@ -458,7 +458,8 @@ static void notify_aborted(struct weir_job *j, int64_t id, enum weir_ckpt_failur
 		weir__job_say(j, "checkpoint %lld failed: %s%s%s", (long long)id, weir_ckpt_failure_text(why), p->err.code ? " " : "",
 			      p->err.code ? weir_error_text(&p->err, text, sizeof(text)) : "");
 	}
-	weir__job_mail_all(j, WEIR_MAIL_ABORTED, id);
+	if (!p || p->sent)
+		weir__job_mail_all(j, WEIR_MAIL_ABORTED, id);
 }
 
 static void answer_request(struct weir_job *j, const struct weir_coordinator_action *act)

@@ -326,6 +326,9 @@ static int barrier(struct weir_task *t, uint32_t channel, struct weir_ckpt_reque
 {
 	struct weir_gate_event ev = { .kind = WEIR_GATE_BARRIER, .channel = channel, .ckpt = r->id, .at_ms = weir_now_ms(t->clock) };
 
+	for (size_t i = 0; i < t->aborted.len; i++)
+		if (t->aborted.items[i] == r->id)
+			return 0;
 	keep_aligning(t, r);
 	return gate_event(t, &ev, err);
 }
@@ -515,10 +518,35 @@ static int committed(struct weir_task *t, int64_t id, struct weir_error *err)
 	return 0;
 }
 
-static int aborted(struct weir_task *t, int64_t id, struct weir_error *err)
+/*
+ * Given up by the coordinator, which says so past the barriers: so of the gate only this id is taken back, and older ones go on. When its barriers have not come
+ * they are passed over later, for a neighbour that knew earlier will not send its. At least once nothing waits for a barrier, and nothing is to be done.
+ */
+static int abort_at_gate(struct weir_task *t, int64_t id, struct weir_error *err)
 {
 	struct weir_gate_event ev = { .kind = WEIR_GATE_CANCEL, .ckpt = id };
+	int64_t *slot;
+	size_t n = 0;
 
+	for (size_t i = 0; i < t->aborted.len; i++)
+		if (t->aborted.items[i] > t->gate.closed)
+			t->aborted.items[n++] = t->aborted.items[i];
+	t->aborted.len = n;
+	if (id <= t->gate.closed)
+		return 0;
+	if (t->gate.pending[0].missing && t->gate.pending[0].ckpt == id) {
+		weir_ckpt_request_unref(take_aligning(t, id));
+		return gate_event(t, &ev, err);
+	}
+	slot = weir_vec_push(&t->aborted);
+	if (!slot)
+		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	*slot = id;
+	return 0;
+}
+
+static int aborted(struct weir_task *t, int64_t id, struct weir_error *err)
+{
 	for (uint32_t i = 0; i < t->nops; i++)
 		if (t->ops[i].op->ops->aborted)
 			t->ops[i].op->ops->aborted(t->ops[i].op, id);
@@ -526,7 +554,7 @@ static int aborted(struct weir_task *t, int64_t id, struct weir_error *err)
 		weir_ckpt_request_unref(t->waiting);
 		t->waiting = NULL;
 	}
-	return t->nin ? gate_event(t, &ev, err) : 0;
+	return t->nin && t->gate.exactly_once ? abort_at_gate(t, id, err) : 0;
 }
 
 static int one_mail(struct weir_task *t, struct weir_mail *m, struct weir_error *err)

@@ -122,6 +122,7 @@ struct weir_task {
 
 	struct weir_snapshot *running_snapshot; /* the backend allows one at a time */
 	struct weir_ckpt_request *aligning[WEIR_TASK_ALIGNING]; /* whose barriers are coming in; exactly once: one */
+	WEIR_VEC(int64_t) aborted;              /* exactly once: checkpoints given up before their barriers came; those are passed over */
 	struct weir_ckpt_request *waiting;      /* aligned, but an earlier snapshot is still being written: input waits */
 	_Atomic uint32_t inflight;              /* work submitted and not over */
 	int64_t last_snapshot_id;

@@ -142,6 +142,7 @@ void weir_task_free(struct weir_task *t)
 	for (uint32_t i = 0; i < WEIR_TASK_ALIGNING; i++)
 		weir_ckpt_request_unref(t->aligning[i]);
 	weir_ckpt_request_unref(t->waiting);
+	weir_vec_fini(&t->aborted);
 	for (struct weir_mail *m = t->mail, *next; m; m = next) {
 		next = m->next;
 		weir_ckpt_request_unref(m->request);
