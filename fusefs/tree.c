@@ -1,34 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The tree: which kinds of nodes there are (kinds), what each directory holds (rows), and how names become nodes.
+ * The tree: which shape each kind of node has, what each directory holds (rows), and how names become nodes.
  *
- * 1. A row is one entry of a directory, or many: then it has functions to count, number and find them.
+ * 1. A row is one entry of a directory, or many: then it has a function that counts and numbers them (tree_rows.h).
  * 2. The children of a directory are its rows in order; child number i is stable for a snapshot, so a reader may seek.
- * 3. Rows without `count` are found by name only (get/, uids nobody listed).
- * Locks: facts_lock while a state is counted; error_lock for the list of errors.
+ * 3. Rows without `entries` are found by name only (get/, uids nobody listed).
+ * Locks: facts_lock while a state is counted (tree_fact.c); error_lock for the list of errors.
  */
-#include "fusefs/tree_priv.h"
+#include "fusefs/tree_rows.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "fusefs/name.h"
 #include "statetool/list.h"
-#include "statetool/text.h"
-
-typedef int count_fn(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err);
-typedef int nth_fn(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err);
-typedef int find_fn(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err);
 
 struct row {
 	enum weir_inode_kind parent, kind;
-	const char *name; /* of a single entry */
-	count_fn *count;  /* a single entry: 0 or 1; NULL = 1 */
-	nth_fn *nth;      /* many */
-	find_fn *find;    /* many; NULL: compare with every name */
+	const char *name;            /* of a single entry */
+	weir__present_fn *present;   /* single; NULL: always */
+	weir__entries_fn *entries;   /* many; NULL: found by name only */
+	weir__find_fn *find;         /* many; NULL: compare with every name */
 };
 
 static const uint8_t shapes[NODE_KINDS] = {
@@ -55,695 +47,18 @@ enum weir_shape weir_tree_shape(uint64_t ino)
 	return n.kind < NODE_KINDS ? (enum weir_shape)shapes[n.kind] : WEIR_SHAPE_FILE;
 }
 
-/* ---- where a node lives ---- */
-bool weir__inode_is_state(enum weir_inode_kind k)
-{
-	return k >= NODE_STATE || k == NODE_TIMER || k == NODE_SERVICE || k == NODE_OPER_STATE || k == NODE_MODE || k == NODE_BROADCAST;
-}
-
-static bool is_operator(enum weir_inode_kind k)
-{
-	return (k >= NODE_OPERATOR && !weir__inode_is_state(k)) || k == NODE_UID_LINK || k == NODE_NAME_LINK;
-}
-
-int weir__place_of(struct weir_tree *t, struct weir_inode n, struct weir__place *out, struct weir_error *err)
-{
-	struct weir__place p = { 0 };
-	int rc;
-
-	if (n.kind >= NODE_KINDS)
-		return WEIR_ENOTFOUND;
-	p.snap = weir_source_slot(t->src, n.snapshot);
-	if (!p.snap)
-		return WEIR_ENOTFOUND;
-	rc = weir_snapshot_view(p.snap, &p.view, err);
-	if (rc)
-		return rc;
-	p.ckpt = weir_view_ckpt(p.view);
-	if (weir__inode_is_state(n.kind)) {
-		if (n.slot >= weir_view_nstates(p.view))
-			return WEIR_ENOTFOUND;
-		p.state = weir_view_state(p.view, n.slot);
-		p.op = p.state->op;
-	} else if (is_operator(n.kind)) {
-		if (n.slot >= p.ckpt->noperators)
-			return WEIR_ENOTFOUND;
-		p.op = &p.ckpt->operators[n.slot];
-	}
-	*out = p;
-	return 0;
-}
-
-bool weir__is_small(struct weir_tree *t, const struct weir__place *p)
-{
-	uint64_t sum = 0;
-
-	if (p->op)
-		return weir_operator_bytes(p->op) <= t->exact_bytes;
-	for (uint32_t i = 0; i < p->ckpt->noperators; i++)
-		sum += weir_operator_bytes(&p->ckpt->operators[i]);
-	return sum <= t->exact_bytes;
-}
-
-/* ---- snapshots ---- */
-static bool listed(const struct weir_snapshot *s, bool complete) { return !s->gone && __atomic_load_n(&s->complete, __ATOMIC_ACQUIRE) == complete; }
-
-static int snapshots_count(struct weir_tree *t, bool complete, uint64_t *out)
-{
-	*out = 0;
-	for (uint32_t i = 0; i < weir_source_count(t->src); i++)
-		*out += listed(weir_source_slot(t->src, i), complete);
-	return 0;
-}
-
-static int snapshots_nth(struct weir_tree *t, bool complete, uint64_t i, struct weir_inode *out, struct weir_buf *name)
-{
-	for (uint32_t k = 0; k < weir_source_count(t->src); k++) {
-		const struct weir_snapshot *s = weir_source_slot(t->src, k);
-
-		if (!listed(s, complete) || i--)
-			continue;
-		out->snapshot = k;
-		weir_name_encode((struct weir_slice){ (const uint8_t *)s->name, strlen(s->name) }, name);
-		return 0;
-	}
-	return WEIR_ENOTFOUND;
-}
-
-static int complete_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	(void)dir, (void)err;
-	return snapshots_count(t, true, out);
-}
-
-static int complete_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	(void)dir, (void)err;
-	return snapshots_nth(t, true, i, out, name);
-}
-
-static int incomplete_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	(void)dir, (void)err;
-	return snapshots_count(t, false, out);
-}
-
-static int incomplete_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	int rc = snapshots_nth(t, false, i, out, name);
-
-	(void)dir, (void)err;
-	weir_buf_text(name, ".txt");
-	return rc;
-}
-
-static int latest_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	(void)dir, (void)err;
-	*out = weir_source_latest(t->src) >= 0;
-	return 0;
-}
-
-/* ---- operators ---- */
-static int operators_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	struct weir__place p;
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc == 0)
-		*out = p.ckpt->noperators < WEIR_SLOTS_MAX ? p.ckpt->noperators : WEIR_SLOTS_MAX;
-	return rc;
-}
-
-static int operators_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	struct weir__place p;
-	char hex[33];
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc)
-		return rc;
-	weir_operator_id_hex(&p.ckpt->operators[i].id, hex);
-	weir_buf_text(name, hex);
-	out->slot = (uint32_t)i;
-	return 0;
-}
-
-/* The i-th operator with a name that `text` gives; *out_seen: how many of them there are if i is beyond. */
-typedef const char *text_fn(struct weir_tree *t, const struct weir_operator_state *op, char *buf, size_t size);
-
-static const char *uid_text(struct weir_tree *t, const struct weir_operator_state *op, char *buf, size_t size)
-{
-	return weir_operator_uid(op, &t->uids, buf, size);
-}
-
-static const char *name_text(struct weir_tree *t, const struct weir_operator_state *op, char *buf, size_t size)
-{
-	(void)t;
-	return op->name.len ? weir_slice_text(op->name, buf, size) : NULL;
-}
-
-static int named_nth(struct weir_tree *t, const struct weir_ckpt *c, text_fn *text, uint64_t i, uint32_t *out_slot, char *buf, size_t size, uint64_t *out_seen)
-{
-	uint64_t seen = 0;
-
-	for (uint32_t k = 0; k < c->noperators && k < WEIR_SLOTS_MAX; k++)
-		if (text(t, &c->operators[k], buf, size) && seen++ == i) {
-			*out_slot = k;
-			return 0;
-		}
-	if (out_seen)
-		*out_seen = seen;
-	return WEIR_ENOTFOUND;
-}
-
-static int named_count(struct weir_tree *t, struct weir_inode dir, text_fn *text, uint64_t *out, struct weir_error *err)
-{
-	struct weir__place p;
-	char buf[1024];
-	uint32_t slot;
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc == 0 && named_nth(t, p.ckpt, text, UINT64_MAX, &slot, buf, sizeof(buf), out) == 0)
-		*out = 0;
-	return rc;
-}
-
-static void put_name(const char *text, struct weir_buf *name)
-{
-	struct weir_slice s = { (const uint8_t *)text, strlen(text) };
-	uint8_t hash[16];
-	size_t from = name->len;
-
-	weir_name_encode(s, name);
-	weir_leaf_hash(s, (struct weir_slice){ 0 }, hash);
-	weir_name_shorten(name, from, 240, hash, false);
-}
-
-static int uids_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err) { return named_count(t, dir, uid_text, out, err); }
-
-static int uids_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	struct weir__place p;
-	char buf[1024];
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc == 0)
-		rc = named_nth(t, p.ckpt, uid_text, i, &out->slot, buf, sizeof(buf), NULL);
-	if (rc == 0)
-		put_name(buf, name);
-	return rc;
-}
-
-/* Any name at all: its hash is the operator's id, if there is such an operator. */
-static int uids_find(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
-{
-	struct weir__place p;
-	struct weir_buf uid = { 0 };
-	struct weir_operator_id id;
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc)
-		return rc;
-	rc = WEIR_ENOTFOUND;
-	if (weir_name_decode(name, strlen(name), &uid)) {
-		id = weir_operator_id_of_uid(weir_buf_cstr(&uid));
-		for (uint32_t i = 0; i < p.ckpt->noperators && i < WEIR_SLOTS_MAX && rc; i++)
-			if (memcmp(&p.ckpt->operators[i].id, &id, sizeof(id)) == 0) {
-				out->slot = i;
-				rc = 0;
-			}
-	}
-	weir_buf_fini(&uid);
-	return rc;
-}
-
-static int names_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err) { return named_count(t, dir, name_text, out, err); }
-
-static int names_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	struct weir__place p;
-	char buf[1024], other[1024];
-	uint32_t same = 1;
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc == 0)
-		rc = named_nth(t, p.ckpt, name_text, i, &out->slot, buf, sizeof(buf), NULL);
-	if (rc)
-		return rc;
-	for (uint32_t k = 0; k < out->slot; k++)
-		same += name_text(t, &p.ckpt->operators[k], other, sizeof(other)) && strcmp(buf, other) == 0;
-	put_name(buf, name);
-	if (same > 1)
-		weir_buf_printf(name, "~%u", same);
-	return 0;
-}
-
-static int has_uid(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	struct weir__place p;
-	char buf[1024];
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc == 0)
-		*out = uid_text(t, p.op, buf, sizeof(buf)) != NULL;
-	return rc;
-}
-
-static int has_name(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	struct weir__place p;
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc == 0)
-		*out = p.op->name.len > 0;
-	return rc;
-}
-
-/* ---- states of an operator, by what they are ---- */
-static bool is_plain_keyed(const struct weir_state_info *s) { return s->kind < WEIR_STATE_TIMER; }
-static bool is_timer(const struct weir_state_info *s) { return s->kind == WEIR_STATE_TIMER; }
-static bool is_oper(const struct weir_state_info *s) { return s->kind == WEIR_STATE_OPERATOR_LIST || s->kind == WEIR_STATE_OPERATOR_UNION; }
-static bool is_broadcast(const struct weir_state_info *s) { return s->kind == WEIR_STATE_BROADCAST; }
-static bool is_keyed(const struct weir_state_info *s) { return weir_state_is_keyed(s->kind); }
-typedef bool state_test(const struct weir_state_info *s);
-
-/* The i-th state that passes, as a slot; else WEIR_ENOTFOUND with *out_seen. */
-static int state_nth(const struct weir__place *p, state_test *test, uint64_t i, uint32_t *out_slot, uint64_t *out_seen)
-{
-	uint64_t seen = 0;
-
-	for (uint32_t k = 0; k < weir_view_nstates(p->view) && k < WEIR_SLOTS_MAX; k++) {
-		const struct weir_state_info *s = weir_view_state(p->view, k);
-
-		if (s->op == p->op && test(s) && seen++ == i) {
-			*out_slot = k;
-			return 0;
-		}
-	}
-	if (out_seen)
-		*out_seen = seen;
-	return WEIR_ENOTFOUND;
-}
-
-static int count_states(struct weir_tree *t, struct weir_inode dir, state_test *test, uint64_t *out, struct weir_error *err)
-{
-	struct weir__place p;
-	uint32_t slot;
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc == 0 && state_nth(&p, test, UINT64_MAX, &slot, out) == 0)
-		*out = 0;
-	return rc;
-}
-
-static int nth_state(struct weir_tree *t, struct weir_inode dir, state_test *test, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	struct weir__place p;
-	const struct weir_state_info *s;
-	uint32_t same = 1;
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc == 0)
-		rc = state_nth(&p, test, i, &out->slot, NULL);
-	if (rc)
-		return rc;
-	s = weir_view_state(p.view, out->slot);
-	for (uint32_t k = 0; k < out->slot; k++) { /* the same name with another type */
-		const struct weir_state_info *o = weir_view_state(p.view, k);
-
-		same += o->op == p.op && test(o) && strcmp(o->name, s->name) == 0;
-	}
-	put_name(s->name, name);
-	if (same > 1)
-		weir_buf_printf(name, "~%u", same);
-	return 0;
-}
-
-#define STATES(prefix, test)                                                                                                                      \
-	static int prefix##_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)                               \
-	{                                                                                                                                         \
-		return count_states(t, dir, test, out, err);                                                                                      \
-	}                                                                                                                                         \
-	static int prefix##_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err) \
-	{                                                                                                                                         \
-		return nth_state(t, dir, test, i, out, name, err);                                                                                \
-	}
-STATES(keyed, is_plain_keyed)
-STATES(oper, is_oper)
-STATES(broadcast, is_broadcast)
-
-#define PRESENT(prefix, test)                                                                                       \
-	static int prefix(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)         \
-	{                                                                                                           \
-		int rc = count_states(t, dir, test, out, err);                                                      \
-															    \
-		*out = rc == 0 && *out > 0;                                                                         \
-		return rc;                                                                                          \
-	}
-PRESENT(any_keyed, is_keyed)
-PRESENT(any_timer, is_timer)
-PRESENT(any_oper, is_oper)
-PRESENT(any_broadcast, is_broadcast)
-
-/* ---- timers: _timer_state/event_SERVICE and _timer_state/processing_SERVICE ---- */
-static const char *timer_service(const struct weir_state_info *s, const char **out_domain)
-{
-	static const char head[] = "_timer_state/";
-
-	if (strncmp(s->name, head, sizeof(head) - 1) == 0) {
-		const char *rest = s->name + sizeof(head) - 1;
-
-		if (strncmp(rest, "event_", 6) == 0) {
-			*out_domain = "event";
-			return rest + 6;
-		}
-		if (strncmp(rest, "processing_", 11) == 0) {
-			*out_domain = "processing";
-			return rest + 11;
-		}
-	}
-	*out_domain = "queue";
-	return s->name;
-}
-
-static bool first_of_service(const struct weir__place *p, uint32_t slot)
-{
-	const char *domain, *service = timer_service(weir_view_state(p->view, slot), &domain);
-
-	for (uint32_t k = 0; k < slot; k++) {
-		const struct weir_state_info *s = weir_view_state(p->view, k);
-
-		if (s->op == p->op && is_timer(s) && strcmp(timer_service(s, &domain), service) == 0)
-			return false;
-	}
-	return true;
-}
-
-static int services(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, uint64_t *out_n, struct weir_error *err)
-{
-	struct weir__place p;
-	const char *domain;
-	uint64_t seen = 0;
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc)
-		return rc;
-	for (uint32_t k = 0; k < weir_view_nstates(p.view) && k < WEIR_SLOTS_MAX; k++) {
-		const struct weir_state_info *s = weir_view_state(p.view, k);
-
-		if (s->op != p.op || !is_timer(s) || !first_of_service(&p, k) || seen++ != i)
-			continue;
-		out->slot = k;
-		put_name(timer_service(s, &domain), name);
-		return 0;
-	}
-	if (out_n)
-		*out_n = seen;
-	return out_n ? 0 : WEIR_ENOTFOUND;
-}
-
-static int services_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	struct weir_inode n = { 0 };
-
-	return services(t, dir, UINT64_MAX, &n, NULL, out, err);
-}
-
-static int services_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	return services(t, dir, i, out, name, NULL, err);
-}
-
-static int domains(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, uint64_t *out_n, struct weir_error *err)
-{
-	struct weir__place p;
-	const char *domain, *service;
-	uint64_t seen = 0;
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc)
-		return rc;
-	service = timer_service(p.state, &domain);
-	for (uint32_t k = 0; k < weir_view_nstates(p.view) && k < WEIR_SLOTS_MAX; k++) {
-		const struct weir_state_info *s = weir_view_state(p.view, k);
-
-		if (s->op != p.op || !is_timer(s) || strcmp(timer_service(s, &domain), service) != 0 || seen++ != i)
-			continue;
-		out->slot = k;
-		weir_buf_text(name, domain);
-		return 0;
-	}
-	if (out_n)
-		*out_n = seen;
-	return out_n ? 0 : WEIR_ENOTFOUND;
-}
-
-static int domains_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	struct weir_inode n = { 0 };
-
-	return domains(t, dir, UINT64_MAX, &n, NULL, out, err);
-}
-
-static int domains_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	return domains(t, dir, i, out, name, NULL, err);
-}
-
-/* ---- key groups, shards, leaves ---- */
-static int groups_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	struct weir_facts *f;
-	int rc = weir__facts(t, dir, &f, err);
-
-	if (rc == 0)
-		*out = f->nfull;
-	return rc;
-}
-
-static int groups_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	struct weir_facts *f;
-	int rc = weir__facts(t, dir, &f, err);
-
-	if (rc)
-		return rc;
-	out->group = f->full[i];
-	weir_buf_printf(name, "%05u", out->group);
-	return 0;
-}
-
-static int groups_find(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
-{
-	struct weir_facts *f;
-	int rc;
-
-	if (strlen(name) != 5 || strspn(name, "0123456789") != 5)
-		return WEIR_ENOTFOUND;
-	out->group = (uint32_t)strtoul(name, NULL, 10);
-	rc = weir__facts(t, dir, &f, err);
-	if (rc)
-		return rc;
-	return out->group < f->ngroups && f->groups[out->group] ? 0 : WEIR_ENOTFOUND;
-}
-
-static int get_index(struct weir_tree *t, struct weir_inode n, const struct weir_index **out, struct weir__place *p, struct weir_error *err)
-{
-	int rc = weir__place_of(t, n, p, err);
-
-	return rc ? rc : weir_index_get(t->cache, n.snapshot, p->view, n.slot, n.group, out, err);
-}
-
-/* Is this directory divided further? Its shards have this level then. */
-static uint32_t next_level(struct weir_inode dir, const struct weir_index *x)
-{
-	uint32_t level = dir.kind == NODE_SHARD ? dir.rank >> 16 : 0;
-
-	return level < x->depth ? level + 1 : 0;
-}
-
-/* The i-th non-empty shard; UINT64_MAX only counts. */
-static int shards(const struct weir_index *x, struct weir_inode dir, uint32_t level, uint64_t i, uint32_t *out_bits, uint64_t *out_n)
-{
-	uint32_t base = level == 2 ? (dir.rank & 0xff) << 8 : 0, lo, hi;
-	uint64_t seen = 0;
-
-	for (uint32_t b = 0; b < 256; b++) {
-		weir__shard_range(x, level, base | b, &lo, &hi);
-		if (lo < hi && seen++ == i) {
-			*out_bits = base | b;
-			return 0;
-		}
-	}
-	if (out_n)
-		*out_n = seen;
-	return WEIR_ENOTFOUND;
-}
-
-static int shards_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	const struct weir_index *x;
-	struct weir__place p;
-	uint32_t bits, level;
-	int rc = get_index(t, dir, &x, &p, err);
-
-	if (rc)
-		return rc;
-	level = next_level(dir, x);
-	*out = 0;
-	if (level && shards(x, dir, level, UINT64_MAX, &bits, out) == 0)
-		*out = 0;
-	weir_index_put(t->cache, x);
-	return 0;
-}
-
-static int shards_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	const struct weir_index *x;
-	struct weir__place p;
-	uint32_t bits = 0, level;
-	int rc = get_index(t, dir, &x, &p, err);
-
-	if (rc)
-		return rc;
-	level = next_level(dir, x);
-	rc = level ? shards(x, dir, level, i, &bits, NULL) : WEIR_ENOTFOUND;
-	out->rank = level << 16 | bits;
-	weir_buf_printf(name, "%02x", bits & 0xff);
-	weir_index_put(t->cache, x);
-	return rc;
-}
-
-static int leaves_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	const struct weir_index *x;
-	struct weir__place p;
-	uint32_t lo = 0, hi;
-	int rc = get_index(t, dir, &x, &p, err);
-
-	if (rc)
-		return rc;
-	hi = x->nleaves;
-	if (next_level(dir, x))
-		hi = 0;
-	else if (dir.kind == NODE_SHARD)
-		weir__shard_range(x, dir.rank >> 16, dir.rank & 0xffff, &lo, &hi);
-	*out = hi - lo;
-	weir_index_put(t->cache, x);
-	return 0;
-}
-
-static int leaves_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	const struct weir_index *x;
-	struct weir__place p;
-	uint32_t lo = 0, hi;
-	int rc = get_index(t, dir, &x, &p, err);
-
-	if (rc)
-		return rc;
-	if (dir.kind == NODE_SHARD)
-		weir__shard_range(x, dir.rank >> 16, dir.rank & 0xffff, &lo, &hi);
-	out->rank = x->by_hash ? x->by_hash[lo + i] : (uint32_t)i;
-	weir__leaf_name(p.state, x, out->rank, name);
-	weir_buf_text(name, ".json");
-	weir_index_put(t->cache, x);
-	return 0;
-}
-
-static int leaves_find(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
-{
-	return weir__leaf_find(t, dir, (int32_t)dir.group, name, out, err);
-}
-
-static int get_find(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
-{
-	return weir__leaf_find(t, dir, -1, name, out, err);
-}
-
-/* ---- raw files ---- */
-static int raw_nth_in(struct weir_tree *t, struct weir_inode dir, enum weir_file_place place, uint64_t i, struct weir_inode *out, struct weir_buf *name, uint64_t *out_n,
-		      struct weir_error *err)
-{
-	struct weir__place p;
-	uint64_t seen = 0;
-	int rc = weir__place_of(t, dir, &p, err);
-
-	if (rc)
-		return rc;
-	for (uint32_t k = 0; k < p.snap->nfiles; k++) {
-		const struct weir_raw_file *f = &p.snap->files[k];
-
-		if (f->place != place || seen++ != i)
-			continue;
-		out->rank = k;
-		put_name(f->name ? f->name : f->uri, name);
-		return 0;
-	}
-	if (out_n)
-		*out_n = seen;
-	return out_n ? 0 : WEIR_ENOTFOUND;
-}
-
-static int raw_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	struct weir_inode n = { 0 };
-
-	return raw_nth_in(t, dir, dir.kind == NODE_RAW ? WEIR_PLACE_HERE : (enum weir_file_place)dir.rank, UINT64_MAX, &n, NULL, out, err);
-}
-
-static int raw_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	return raw_nth_in(t, dir, dir.kind == NODE_RAW ? WEIR_PLACE_HERE : (enum weir_file_place)dir.rank, i, out, name, NULL, err);
-}
-
-static int raw_dirs(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, uint64_t *out_n, struct weir_error *err)
-{
-	static const char *const names[] = { NULL, "shared", "taskowned", "abs" };
-	struct weir_inode n = { 0 };
-	uint64_t seen = 0, files = 0;
-
-	for (uint32_t place = WEIR_PLACE_SHARED; place <= WEIR_PLACE_ABSOLUTE; place++) {
-		int rc = raw_nth_in(t, dir, (enum weir_file_place)place, UINT64_MAX, &n, NULL, &files, err);
-
-		if (rc)
-			return rc;
-		if (!files || seen++ != i)
-			continue;
-		out->rank = place;
-		weir_buf_text(name, names[place]);
-		return 0;
-	}
-	if (out_n)
-		*out_n = seen;
-	return out_n ? 0 : WEIR_ENOTFOUND;
-}
-
-static int raw_dirs_count(struct weir_tree *t, struct weir_inode dir, uint64_t *out, struct weir_error *err)
-{
-	struct weir_inode n = { 0 };
-
-	return raw_dirs(t, dir, UINT64_MAX, &n, NULL, out, err);
-}
-
-static int raw_dirs_nth(struct weir_tree *t, struct weir_inode dir, uint64_t i, struct weir_inode *out, struct weir_buf *name, struct weir_error *err)
-{
-	return raw_dirs(t, dir, i, out, name, NULL, err);
-}
-
 /* ---- the table ---- */
 static const struct row rows[] = {
 	{ NODE_ROOT, NODE_README, "README", NULL, NULL, NULL },
-	{ NODE_ROOT, NODE_LATEST, "latest", latest_count, NULL, NULL },
+	{ NODE_ROOT, NODE_LATEST, "latest", weir__latest_present, NULL, NULL },
 	{ NODE_ROOT, NODE_CHECKPOINTS, "checkpoints", NULL, NULL, NULL },
 	{ NODE_ROOT, NODE_INCOMPLETE, "incomplete", NULL, NULL, NULL },
 	{ NODE_ROOT, NODE_CONTROL, ".weir", NULL, NULL, NULL },
 	{ NODE_CONTROL, NODE_STATUS, "status.json", NULL, NULL, NULL },
 	{ NODE_CONTROL, NODE_ERRORS, "errors.jsonl", NULL, NULL, NULL },
 	{ NODE_CONTROL, NODE_SCHEMA_VERSION, "schema-version", NULL, NULL, NULL },
-	{ NODE_CHECKPOINTS, NODE_SNAPSHOT, NULL, complete_count, complete_nth, NULL },
-	{ NODE_INCOMPLETE, NODE_INCOMPLETE_FILE, NULL, incomplete_count, incomplete_nth, NULL },
+	{ NODE_CHECKPOINTS, NODE_SNAPSHOT, NULL, NULL, weir__complete_entries, NULL },
+	{ NODE_INCOMPLETE, NODE_INCOMPLETE_FILE, NULL, NULL, weir__incomplete_entries, NULL },
 
 	{ NODE_SNAPSHOT, NODE_METADATA, "metadata.json", NULL, NULL, NULL },
 	{ NODE_SNAPSHOT, NODE_SUMMARY, "summary.txt", NULL, NULL, NULL },
@@ -753,28 +68,28 @@ static const struct row rows[] = {
 	{ NODE_SNAPSHOT, NODE_OPERATORS, "operators", NULL, NULL, NULL },
 	{ NODE_SNAPSHOT, NODE_BY_UID, "by-uid", NULL, NULL, NULL },
 	{ NODE_SNAPSHOT, NODE_BY_NAME, "by-name", NULL, NULL, NULL },
-	{ NODE_RAW, NODE_RAW_DIR, NULL, raw_dirs_count, raw_dirs_nth, NULL },
-	{ NODE_RAW, NODE_RAW_FILE, NULL, raw_count, raw_nth, NULL },
-	{ NODE_RAW_DIR, NODE_RAW_FILE, NULL, raw_count, raw_nth, NULL },
-	{ NODE_OPERATORS, NODE_OPERATOR, NULL, operators_count, operators_nth, NULL },
-	{ NODE_BY_UID, NODE_UID_LINK, NULL, uids_count, uids_nth, uids_find },
-	{ NODE_BY_NAME, NODE_NAME_LINK, NULL, names_count, names_nth, NULL },
+	{ NODE_RAW, NODE_RAW_DIR, NULL, NULL, weir__raw_dir_entries, NULL },
+	{ NODE_RAW, NODE_RAW_FILE, NULL, NULL, weir__raw_entries, NULL },
+	{ NODE_RAW_DIR, NODE_RAW_FILE, NULL, NULL, weir__raw_entries, NULL },
+	{ NODE_OPERATORS, NODE_OPERATOR, NULL, NULL, weir__operator_entries, NULL },
+	{ NODE_BY_UID, NODE_UID_LINK, NULL, NULL, weir__uid_entries, weir__uid_find },
+	{ NODE_BY_NAME, NODE_NAME_LINK, NULL, NULL, weir__name_entries, NULL },
 
 	{ NODE_OPERATOR, NODE_INFO, "info.json", NULL, NULL, NULL },
-	{ NODE_OPERATOR, NODE_UID, "uid", has_uid, NULL, NULL },
-	{ NODE_OPERATOR, NODE_NAME, "name", has_name, NULL, NULL },
+	{ NODE_OPERATOR, NODE_UID, "uid", weir__uid_present, NULL, NULL },
+	{ NODE_OPERATOR, NODE_NAME, "name", weir__name_present, NULL, NULL },
 	{ NODE_OPERATOR, NODE_MAX_PARALLELISM, "max-parallelism", NULL, NULL, NULL },
-	{ NODE_OPERATOR, NODE_KEYED, "keyed", any_keyed, NULL, NULL },
-	{ NODE_OPERATOR, NODE_TIMERS, "timers", any_timer, NULL, NULL },
-	{ NODE_OPERATOR, NODE_OPER, "operator", any_oper, NULL, NULL },
-	{ NODE_OPERATOR, NODE_BROADCASTS, "broadcast", any_broadcast, NULL, NULL },
+	{ NODE_OPERATOR, NODE_KEYED, "keyed", weir__keyed_present, NULL, NULL },
+	{ NODE_OPERATOR, NODE_TIMERS, "timers", weir__timer_present, NULL, NULL },
+	{ NODE_OPERATOR, NODE_OPER, "operator", weir__oper_present, NULL, NULL },
+	{ NODE_OPERATOR, NODE_BROADCASTS, "broadcast", weir__broadcast_present, NULL, NULL },
 	{ NODE_KEYED, NODE_KEYED_META, "meta.json", NULL, NULL, NULL },
 	{ NODE_KEYED, NODE_STATES, "states", NULL, NULL, NULL },
-	{ NODE_STATES, NODE_STATE, NULL, keyed_count, keyed_nth, NULL },
-	{ NODE_TIMERS, NODE_SERVICE, NULL, services_count, services_nth, NULL },
-	{ NODE_SERVICE, NODE_TIMER, NULL, domains_count, domains_nth, NULL },
-	{ NODE_OPER, NODE_OPER_STATE, NULL, oper_count, oper_nth, NULL },
-	{ NODE_BROADCASTS, NODE_BROADCAST, NULL, broadcast_count, broadcast_nth, NULL },
+	{ NODE_STATES, NODE_STATE, NULL, NULL, weir__keyed_entries, NULL },
+	{ NODE_TIMERS, NODE_SERVICE, NULL, NULL, weir__service_entries, NULL },
+	{ NODE_SERVICE, NODE_TIMER, NULL, NULL, weir__domain_entries, NULL },
+	{ NODE_OPER, NODE_OPER_STATE, NULL, NULL, weir__oper_entries, NULL },
+	{ NODE_BROADCASTS, NODE_BROADCAST, NULL, NULL, weir__broadcast_entries, NULL },
 
 	{ NODE_STATE, NODE_TYPE, "type.json", NULL, NULL, NULL },
 	{ NODE_STATE, NODE_SCHEMA, "schema.txt", NULL, NULL, NULL },
@@ -784,12 +99,12 @@ static const struct row rows[] = {
 	{ NODE_STATE, NODE_KEYS, "keys.txt", NULL, NULL, NULL },
 	{ NODE_STATE, NODE_GET, "get", NULL, NULL, NULL },
 	{ NODE_STATE, NODE_BY_KEY, "by-key", NULL, NULL, NULL },
-	{ NODE_GET, NODE_LEAF, NULL, NULL, NULL, get_find },
-	{ NODE_BY_KEY, NODE_GROUP, NULL, groups_count, groups_nth, groups_find },
-	{ NODE_GROUP, NODE_SHARD, NULL, shards_count, shards_nth, NULL },
-	{ NODE_GROUP, NODE_LEAF, NULL, leaves_count, leaves_nth, leaves_find },
-	{ NODE_SHARD, NODE_SHARD, NULL, shards_count, shards_nth, NULL },
-	{ NODE_SHARD, NODE_LEAF, NULL, leaves_count, leaves_nth, leaves_find },
+	{ NODE_GET, NODE_LEAF, NULL, NULL, NULL, weir__leaf_find },
+	{ NODE_BY_KEY, NODE_GROUP, NULL, NULL, weir__group_entries, weir__group_find },
+	{ NODE_GROUP, NODE_SHARD, NULL, NULL, weir__shard_entries, NULL },
+	{ NODE_GROUP, NODE_LEAF, NULL, NULL, weir__leaf_entries, weir__leaf_find },
+	{ NODE_SHARD, NODE_SHARD, NULL, NULL, weir__shard_entries, NULL },
+	{ NODE_SHARD, NODE_LEAF, NULL, NULL, weir__leaf_entries, weir__leaf_find },
 	{ NODE_TIMER, NODE_TYPE, "type.json", NULL, NULL, NULL },
 	{ NODE_TIMER, NODE_COUNT, "count", NULL, NULL, NULL },
 	{ NODE_TIMER, NODE_ALL, "all.jsonl", NULL, NULL, NULL },
@@ -808,37 +123,48 @@ static const struct row rows[] = {
 
 static int row_count(struct weir_tree *t, const struct row *r, struct weir_inode dir, uint64_t *out, struct weir_error *err)
 {
-	*out = r->name ? 1 : 0;
-	return r->count ? r->count(t, dir, out, err) : 0;
+	struct weir_inode n = dir;
+	int rc = 1;
+
+	*out = 0;
+	if (r->entries)
+		return r->entries(t, dir, WEIR__COUNT_ONLY, &n, NULL, out, err);
+	if (r->name && r->present)
+		rc = r->present(t, dir, err);
+	if (r->name && rc > 0)
+		*out = 1;
+	return rc < 0 ? rc : 0;
+}
+
+static int find_among(struct weir_tree *t, const struct row *r, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
+{
+	struct weir_buf buf = { 0 };
+	uint64_t n;
+	int rc = 1;
+
+	for (uint64_t i = 0; rc > 0; i++) {
+		weir_buf_clear(&buf);
+		rc = r->entries(t, dir, i, out, &buf, &n, err);
+		if (rc > 0 && strcmp(weir_buf_cstr(&buf), name) == 0)
+			break;
+	}
+	weir_buf_fini(&buf);
+	return rc > 0 ? 0 : rc ? rc : WEIR_ENOTFOUND;
 }
 
 static int find_in_row(struct weir_tree *t, const struct row *r, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
 {
-	struct weir_buf buf = { 0 };
-	uint64_t n = 0;
+	uint64_t n;
 	int rc;
 
 	*out = dir;
 	out->kind = r->kind;
-	if (r->name) {
-		if (strcmp(r->name, name) != 0)
-			return WEIR_ENOTFOUND;
-		rc = row_count(t, r, dir, &n, err);
-		return rc ? rc : n ? 0 : WEIR_ENOTFOUND;
-	}
-	if (r->find)
-		return r->find(t, dir, name, out, err);
+	if (!r->name)
+		return r->find ? r->find(t, dir, name, out, err) : find_among(t, r, dir, name, out, err);
+	if (strcmp(r->name, name) != 0)
+		return WEIR_ENOTFOUND;
 	rc = row_count(t, r, dir, &n, err);
-	for (uint64_t i = 0; i < n && rc == 0; i++) {
-		weir_buf_clear(&buf);
-		rc = r->nth(t, dir, i, out, &buf, err);
-		if (rc == 0 && strcmp(weir_buf_cstr(&buf), name) == 0) {
-			weir_buf_fini(&buf);
-			return 0;
-		}
-	}
-	weir_buf_fini(&buf);
-	return rc ? rc : WEIR_ENOTFOUND;
+	return rc ? rc : n ? 0 : WEIR_ENOTFOUND;
 }
 
 int weir_tree_lookup(struct weir_tree *t, uint64_t parent, const char *name, uint64_t *out_ino, struct weir_error *err)
@@ -885,25 +211,29 @@ int weir_tree_child(struct weir_tree *t, uint64_t dir_ino, uint64_t i, uint64_t 
 
 	weir_buf_clear(name);
 	EACH_ROW(r, dir.kind) {
-		uint64_t count;
-		int rc = row_count(t, r, dir, &count, err);
+		uint64_t count = 0;
+		int rc;
 
-		if (rc)
+		n.kind = r->kind;
+		if (r->entries) {
+			rc = r->entries(t, dir, i, &n, name, &count, err);
+		} else {
+			rc = row_count(t, r, dir, &count, err);
+			if (rc == 0 && i < count) {
+				weir_buf_text(name, r->name);
+				rc = 1;
+			}
+		}
+		if (rc < 0)
 			return rc;
-		if (i >= count) {
+		if (rc == 0) {
 			i -= count;
 			continue;
 		}
-		n.kind = r->kind;
-		if (r->name)
-			weir_buf_text(name, r->name);
-		else
-			rc = r->nth(t, dir, i, &n, name, err);
-		if (rc == 0 && weir_buf_error(name))
-			rc = weir_error_set(err, WEIR_ENOMEM, "out of memory for a name");
-		if (rc == 0)
-			*out_ino = weir_inode_pack(n);
-		return rc;
+		if (weir_buf_error(name))
+			return weir_error_set(err, WEIR_ENOMEM, "out of memory for a name");
+		*out_ino = weir_inode_pack(n);
+		return 0;
 	}
 	return WEIR_ENOTFOUND;
 }
@@ -923,4 +253,112 @@ int weir_tree_count(struct weir_tree *t, uint64_t dir_ino, uint64_t *out, struct
 	}
 	*out = sum;
 	return 0;
+}
+
+/* ---- its life ---- */
+static int no_memory(struct weir_error *err) { return weir_error_set(err, WEIR_ENOMEM, "out of memory for the mount"); }
+
+int weir_tree_new(struct weir_source *src, const struct weir_tree_options *o, struct weir_tree **out, struct weir_error *err)
+{
+	struct weir_tree *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return no_memory(err);
+	t->cache = weir_index_cache_new(o && o->cache_bytes ? o->cache_bytes : 256ull << 20);
+	if (!t->cache) {
+		free(t);
+		return no_memory(err);
+	}
+	pthread_mutex_init(&t->facts_lock, NULL);
+	pthread_mutex_init(&t->error_lock, NULL);
+	t->src = src;
+	t->exact_bytes = o && o->exact_bytes ? o->exact_bytes : 32ull << 20;
+	if (o && o->uids.count) {
+		t->uid_texts = calloc(o->uids.count, sizeof(char *));
+		for (size_t i = 0; t->uid_texts && i < o->uids.count; i++)
+			if ((t->uid_texts[i] = strdup(o->uids.names[i])))
+				t->uids.count = i + 1;
+			else
+				break;
+		t->uids.names = (const char *const *)t->uid_texts;
+	}
+	*out = t;
+	return 0;
+}
+
+void weir_tree_free(struct weir_tree *t)
+{
+	if (!t)
+		return;
+	weir_index_cache_free(t->cache);
+	weir_source_close(t->src);
+	for (size_t i = 0; i < t->uids.count; i++)
+		free(t->uid_texts[i]);
+	free(t->uid_texts);
+	weir_buf_fini(&t->errors);
+	pthread_mutex_destroy(&t->facts_lock);
+	pthread_mutex_destroy(&t->error_lock);
+	free(t);
+}
+
+struct weir_source *weir_tree_source(struct weir_tree *t) { return t->src; }
+
+void weir_tree_refresh(struct weir_tree *t, int64_t now_ms)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+
+	if (!t->src->live || (t->refreshed_ms && now_ms - t->refreshed_ms < 1000))
+		return;
+	t->refreshed_ms = now_ms;
+	if (weir_source_refresh(t->src, &err))
+		weir_tree_note(t, 1, &err);
+}
+
+/* ---- errors, totals ---- */
+void weir_tree_note(struct weir_tree *t, uint64_t ino, const struct weir_error *err)
+{
+	struct weir_inode n = weir_inode_unpack(ino);
+	bool first = true;
+
+	pthread_mutex_lock(&t->error_lock);
+	t->nerrors++;
+	if (t->nerrors <= 1000) { /* a damaged file read in a loop must not fill memory */
+		struct weir_buf *b = &t->errors;
+
+		weir_buf_u8(b, '{');
+		weir_json_key(b, &first, "code");
+		weir_json_text(b, weir_code_name(err->code));
+		weir_json_key(b, &first, "node");
+		weir_buf_printf(b, "%d", (int)n.kind);
+		if (n.kind >= NODE_GROUP) {
+			weir_json_key(b, &first, "keyGroup");
+			weir_buf_printf(b, "%u", n.group);
+		}
+		if (err->path[0]) {
+			weir_json_key(b, &first, "path");
+			weir_json_text(b, err->path);
+		}
+		if (err->offset != WEIR_NO_OFFSET) {
+			weir_json_key(b, &first, "offset");
+			weir_json_i64(b, (int64_t)err->offset);
+		}
+		weir_json_key(b, &first, "message");
+		weir_json_text(b, err->msg[0] ? err->msg : weir_code_text(err->code));
+		weir_buf_text(b, "}\n");
+	}
+	pthread_mutex_unlock(&t->error_lock);
+}
+
+void weir_tree_totals(struct weir_tree *t, uint64_t *out_bytes, uint64_t *out_files)
+{
+	*out_bytes = *out_files = 0;
+	for (uint32_t i = 0; i < weir_source_count(t->src); i++) {
+		const struct weir_snapshot *s = weir_source_slot(t->src, i);
+
+		if (!__atomic_load_n(&s->complete, __ATOMIC_ACQUIRE) || s->gone)
+			continue;
+		for (uint32_t k = 0; k < s->ckpt->noperators; k++)
+			*out_bytes += weir_operator_bytes(&s->ckpt->operators[k]);
+		*out_files += s->ckpt->noperators;
+	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What tree.c, tree_names.c and render.c share. */
+/* What tree*.c and render.c share. */
 #ifndef WEIR_FUSEFS_TREE_PRIV_H
 #define WEIR_FUSEFS_TREE_PRIV_H
 
@@ -19,7 +19,7 @@ struct weir_tree {
 	int64_t refreshed_ms;
 };
 
-/* Where a node lives. */
+/* ---- where a node lives (tree_place.c) ---- */
 struct weir__place {
 	struct weir_snapshot *snap;
 	struct weir_view *view;
@@ -30,18 +30,14 @@ struct weir__place {
 int weir__place_of(struct weir_tree *t, struct weir_inode n, struct weir__place *out, struct weir_error *err) WEIR_CHECK;
 bool weir__inode_is_state(enum weir_inode_kind k);
 
-/* Learn the number of entries of a state, once. */
-int weir__facts(struct weir_tree *t, struct weir_inode n, struct weir_facts **out, struct weir_error *err) WEIR_CHECK;
-/* Is everything about this node's operator quickly computed? */
+/* Is everything about the place's operator quickly computed? */
 bool weir__is_small(struct weir_tree *t, const struct weir__place *p);
 
-/* ---- names of leaves (tree_names.c) ---- */
-/* Without suffix; appended. */
+/* ---- facts about a state (tree_fact.c): learnt once ---- */
+int weir__facts(struct weir_tree *t, struct weir_inode n, struct weir_facts **out, struct weir_error *err) WEIR_CHECK;
+
+/* ---- name of a leaf (tree_leaf.c), without suffix; appended ---- */
 void weir__leaf_name(const struct weir_state_info *s, const struct weir_index *x, uint32_t rank, struct weir_buf *out);
-/* A name in by-key/GROUP[/SHARD] (group known) or in get/ (group = -1). */
-int weir__leaf_find(struct weir_tree *t, struct weir_inode dir, int32_t group, const char *name, struct weir_inode *out, struct weir_error *err) WEIR_CHECK;
-/* Leaves of a shard: [lo, hi) of by_hash. level 1 or 2. */
-void weir__shard_range(const struct weir_index *x, uint32_t level, uint32_t bits, uint32_t *lo, uint32_t *hi);
 
 /* ---- content (render.c) ---- */
 /* Content comes in segments, so that one of any length is never in memory as a whole. */
@@ -50,5 +46,8 @@ int weir__render(struct weir_tree *t, struct weir_inode n, uint64_t segment, str
 /* Length of a segment if it is known, else -1. */
 int64_t weir__segment_length(struct weir_tree *t, struct weir_inode n, uint64_t segment);
 void weir__segment_learn(struct weir_tree *t, struct weir_inode n, uint64_t segment, uint64_t length);
+
+/* ---- a file as stored (tree_file.c) ---- */
+int weir__raw_size(struct weir_tree *t, struct weir_inode n, uint64_t *out, struct weir_error *err) WEIR_CHECK;
 
 #endif

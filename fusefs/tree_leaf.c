@@ -6,7 +6,7 @@
  * A key that does not decode although its type is known, Java's null, and names too long carry the hash of (key, namespace) behind "~"; those are
  * found by comparing. "~" stands in no coded text, so no two entries share a name.
  */
-#include "fusefs/tree_priv.h"
+#include "fusefs/tree_rows.h"
 
 #include <string.h>
 
@@ -49,35 +49,6 @@ void weir__leaf_name(const struct weir_state_info *s, const struct weir_index *x
 	}
 	weir_leaf_hash(e->key, e->ns, hash);
 	weir_name_shorten(out, from, WEIR_NAME_MAX - 5, hash, ambiguous);
-}
-
-void weir__shard_range(const struct weir_index *x, uint32_t level, uint32_t bits, uint32_t *lo, uint32_t *hi)
-{
-	uint32_t shift = level == 1 ? 56 : 48, from = 0, to = x->nleaves;
-
-	if (!x->by_hash) {
-		*lo = 0, *hi = x->nleaves;
-		return;
-	}
-	while (from < to) {
-		uint32_t mid = from + (to - from) / 2;
-
-		if (x->leaves[x->by_hash[mid]].hash >> shift < bits)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	*lo = from;
-	to = x->nleaves;
-	while (from < to) {
-		uint32_t mid = from + (to - from) / 2;
-
-		if (x->leaves[x->by_hash[mid]].hash >> shift <= bits)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	*hi = from;
 }
 
 static bool in_shard(const struct weir_index *x, uint32_t leaf, struct weir_inode dir)
@@ -212,8 +183,9 @@ static int find_by_bytes(struct weir_tree *t, struct weir_inode dir, const struc
 	return rc;
 }
 
-int weir__leaf_find(struct weir_tree *t, struct weir_inode dir, int32_t group, const char *name, struct weir_inode *out, struct weir_error *err)
+int weir__leaf_find(struct weir_tree *t, struct weir_inode dir, const char *name, struct weir_inode *out, struct weir_error *err)
 {
+	int32_t group = dir.kind == NODE_GET ? -1 : (int32_t)dir.group;
 	size_t len = strlen(name);
 	struct weir__place p;
 	int rc = weir__place_of(t, dir, &p, err);
