@@ -169,7 +169,9 @@ int weir__task_emit(struct weir_task *t, struct weir_op_slot *slot, const char *
 			continue;
 		if (o->chained) {
 			o->chained->rows_in += n;
+			weir__current_op = o->chained;
 			code = o->chained->ops->batch(o->chained, b, rows, err);
+			weir__current_op = slot->op;
 			if (code)
 				weir__blame(o->chained, code, err);
 		} else {

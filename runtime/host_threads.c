@@ -8,6 +8,7 @@
 #include "runtime/host.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct seat { /* one actor's thread */
 	atomic_bool pending, sleeping;
 	bool started;
 	struct weir_actor *actor;
+	char signal_stack[16384];       /* a handler can speak even when a user's function has used up its stack */
 };
 
 struct threads_host {
@@ -71,7 +73,9 @@ static void sleep_until(struct seat *s, int64_t until_ns)
 static void *run(void *arg)
 {
 	struct seat *s = arg;
+	stack_t alt = { .ss_sp = s->signal_stack, .ss_size = sizeof(s->signal_stack) };
 
+	sigaltstack(&alt, NULL);
 	for (;;) {
 		int64_t next;
 

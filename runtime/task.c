@@ -615,7 +615,6 @@ static int open_ops(struct weir_task *t, struct weir_error *err)
 static int start(struct weir_task *t, struct weir_error *err)
 {
 	int code = open_ops(t, err);
-	bool more;
 
 	if (code)
 		return code;
@@ -625,8 +624,7 @@ static int start(struct weir_task *t, struct weir_error *err)
 		t->source_ended = true;
 		return finish_ops(t, err);
 	}
-	/* A source starts before it takes a trigger: a barrier in front of START would close a channel whose START others wait for. */
-	return t->nin ? 0 : poll_source(t, weir_now_ms(t->clock), &more, err);
+	return 0;
 }
 
 /* ---- the step ---- */
