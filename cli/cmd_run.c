@@ -79,7 +79,7 @@ static void on_crash(int sig, siginfo_t *info, void *context)
 		put(op->node->uid);
 		put("' crashed: ");
 	}
-	put(sig == SIGSEGV ? "segmentation fault" : sig == SIGBUS ? "bus error" : sig == SIGFPE ? "arithmetic error" : "abort");
+	put(sig == SIGSEGV ? "segmentation fault" : sig == SIGBUS ? "bus error" : sig == SIGFPE ? "arithmetic error" : sig == SIGILL ? "illegal instruction" : "abort");
 	put(op ? " in the job's function. State is safe: the last complete checkpoint can be resumed.\n" : " outside the job's functions: a bug in weir.\n");
 	signal(sig, SIG_DFL);
 	raise(sig);
@@ -98,6 +98,8 @@ static void catch_signals(void)
 	sigaction(SIGSEGV, &crash, NULL);
 	sigaction(SIGBUS, &crash, NULL);
 	sigaction(SIGFPE, &crash, NULL);
+	sigaction(SIGILL, &crash, NULL);
+	sigaction(SIGABRT, &crash, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -366,6 +368,7 @@ static int run_job(struct run *r, struct weir_error *err)
 		(void)!write(r->ready_fd, "ok", 2);
 		close(r->ready_fd);
 		r->ready_fd = -1;
+		dup2(STDOUT_FILENO, STDERR_FILENO); /* the log; and who waits for the end of our messages waits no longer */
 	}
 	code = weir_job_start(r->job, err);
 	if (code)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The control socket. The server side is one thread that answers one connection at a time and hands requests to the job; the client side finds sockets and
- * talks to them. A socket is called <job id>-<pid>.sock: two processes may run jobs of one id, with checkpoints in different folders. One whose process is
+ * The control socket. The server side is a thread that accepts and one per connection, which hands a request to the job and waits for its answer: so a cancel
+ * gets through while a savepoint takes its time, and a client that says nothing stops nobody. The client side finds sockets and talks to them. A socket is called <job id>-<pid>.sock: two processes may run jobs of one id, with checkpoints in different folders. One whose process is
  * gone is removed by whoever finds it. Only the same user can connect (the folder is 0700).
  */
 #include "cli/control.h"
@@ -31,6 +31,8 @@ struct waiting { /* for the job's answer */
 	struct weir_error err;
 };
 
+#define CONNECTIONS_MAX 64
+
 struct weir_control {
 	struct weir_job *job;
 	char name[128];
@@ -38,6 +40,15 @@ struct weir_control {
 	int fd, stop[2];
 	pthread_t thread;
 	int64_t started_ms;
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t gone;
+	uint32_t n;
+	int fds[CONNECTIONS_MAX];
+};
+
+struct connection {
+	struct weir_control *control;
+	int fd;
 };
 
 #define SOCKET_NAME_MAX 49 /* 32 of the id, '-', 10 of the pid, ".sock" and the end */
@@ -119,6 +130,7 @@ static cJSON *ask_job(struct weir_control *c, const cJSON *q, enum weir_job_requ
 	struct weir_job_request r = { .kind = kind, .drain = cJSON_IsTrue(cJSON_GetObjectItem(q, "drain")), .native = cJSON_IsTrue(cJSON_GetObjectItem(q, "native")),
 				      .target = cJSON_IsString(target) ? strdup(target->valuestring) : NULL, .answer = on_answer, .arg = &w };
 	cJSON *a = cJSON_CreateObject();
+	char text[1200];
 
 	weir_job_ask(c->job, &r);
 	pthread_mutex_lock(&w.lock);
@@ -129,7 +141,7 @@ static cJSON *ask_job(struct weir_control *c, const cJSON *q, enum weir_job_requ
 	if (w.uri)
 		cJSON_AddStringToObject(a, "uri", w.uri);
 	if (w.code)
-		cJSON_AddStringToObject(a, "message", w.err.msg);
+		cJSON_AddStringToObject(a, "message", weir_error_text(&w.err, text, sizeof(text)));
 	free(w.uri);
 	return a;
 }
@@ -177,6 +189,45 @@ static void serve(struct weir_control *c, int fd)
 	free(line);
 }
 
+static void *run_connection(void *arg)
+{
+	struct connection k = *(struct connection *)arg;
+	struct weir_control *c = k.control;
+
+	free(arg);
+	serve(c, k.fd);
+	pthread_mutex_lock(&c->lock);
+	for (uint32_t i = 0; i < c->n; i++)
+		if (c->fds[i] == k.fd)
+			c->fds[i--] = c->fds[--c->n];
+	close(k.fd);
+	pthread_cond_signal(&c->gone);
+	pthread_mutex_unlock(&c->lock); /* the last touch */
+	return NULL;
+}
+
+/* False when it cannot be served: the client sees its connection end. */
+static bool take_connection(struct weir_control *c, int fd)
+{
+	struct connection *k = malloc(sizeof(*k));
+	pthread_t thread;
+	bool ok;
+
+	if (!k)
+		return false;
+	*k = (struct connection){ c, fd };
+	pthread_mutex_lock(&c->lock);
+	ok = c->n < CONNECTIONS_MAX && pthread_create(&thread, NULL, run_connection, k) == 0;
+	if (ok) {
+		c->fds[c->n++] = fd;
+		pthread_detach(thread);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (!ok)
+		free(k);
+	return ok;
+}
+
 static void *run(void *arg)
 {
 	struct weir_control *c = arg;
@@ -191,8 +242,8 @@ static void *run(void *arg)
 			return NULL;
 		if (!(p[0].revents & POLLIN) || (fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC)) < 0)
 			continue;
-		serve(c, fd);
-		close(fd);
+		if (!take_connection(c, fd))
+			close(fd);
 	}
 }
 
@@ -242,6 +293,8 @@ int weir_control_open(struct weir_job *job, const char *name, struct weir_contro
 	c->job = job;
 	c->fd = c->stop[0] = c->stop[1] = -1;
 	c->started_ms = weir_now_ms(&weir_system_clock);
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->gone, NULL);
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	code = socket_dir(dir, sizeof(dir), err);
 	c->addr.sun_family = AF_UNIX;
@@ -270,6 +323,14 @@ void weir_control_close(struct weir_control *c)
 		return;
 	(void)!write(c->stop[1], "x", 1);
 	pthread_join(c->thread, NULL);
+	pthread_mutex_lock(&c->lock);
+	for (uint32_t i = 0; i < c->n; i++)
+		shutdown(c->fds[i], SHUT_RD); /* who has asked still gets an answer: the job is over and has given them all */
+	while (c->n)
+		pthread_cond_wait(&c->gone, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_destroy(&c->lock);
+	pthread_cond_destroy(&c->gone);
 	unlink(c->addr.sun_path);
 	close(c->fd);
 	close(c->stop[0]);
@@ -384,7 +445,7 @@ int weir_control_ask(const struct weir_found_job *j, const char *request, char *
 {
 	cJSON *a = talk(j->socket, request);
 	const cJSON *uri = a ? cJSON_GetObjectItem(a, "uri") : NULL;
-	char message[700];
+	char message[1200];
 	int code;
 
 	if (!a)
