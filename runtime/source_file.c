@@ -212,7 +212,7 @@ static int check_boundary(struct file_source *s, const struct weir_split *split,
 	struct weir_split probe = { .start = split->end };
 	int rc;
 
-	if (s->format != WEIR_FORMAT_CSV || split->end == INT64_MAX || !plain(s))
+	if (s->format != WEIR_FORMAT_CSV || split->end == INT64_MAX || split->end == 0 || !plain(s)) /* 0: an empty file */
 		return 0;
 	rc = find_line_start(s, &probe, err);
 	if (rc || (uint64_t)probe.offset == last_row_end)
