@@ -174,6 +174,20 @@ static int build(struct run *r, struct weir_error *err)
 	return code;
 }
 
+/* The id of a job's run number n in a checkpoint folder: the same for the same name, so that a second process meets the first one's lock, and --resume
+ * finds the job's own checkpoints where several jobs share the folder. */
+static void own_id(const char *name, uint32_t n, char out[33])
+{
+	struct weir_buf b = { 0 };
+	uint8_t sum[16];
+
+	weir_buf_printf(&b, n ? "%s\n%u" : "%s", name, n);
+	weir_xxh3_128(b.data, b.len, sum);
+	weir_buf_fini(&b);
+	for (int i = 0; i < 16; i++)
+		snprintf(out + 2 * i, 3, "%02x", sum[i]);
+}
+
 static void skipped(void *arg, const char *uri, const struct weir_error *why)
 {
 	char text[1200];
@@ -182,57 +196,89 @@ static void skipped(void *arg, const char *uri, const struct weir_error *why)
 	fprintf(stderr, "weir: %s is not complete and is passed over: %s\n", uri, weir_error_text(why, text, sizeof(text)));
 }
 
-/* The id of this job in a checkpoint folder: the same for the same name, so that a second process meets the first one's lock. */
-static void own_id(const char *name, char out[33])
-{
-	uint8_t sum[16];
+#define RUNS_GAP 16 /* numbers without checkpoints behind which no more are looked for */
 
-	weir_xxh3_128(name, strlen(name), sum);
-	for (int i = 0; i < 16; i++)
-		snprintf(out + 2 * i, 3, "%02x", sum[i]);
+/* The last run of this job that has a complete checkpoint: its id and that checkpoint (malloc'ed). *out_next: the number of the next run. */
+static int find_last_run(const char *dir, const char *name, weir_store_skip_fn *skip, char id[33], char **out_uri, uint32_t *out_next, struct weir_error *err)
+{
+	uint32_t gap = 0;
+	int code = 0;
+
+	*out_uri = NULL;
+	*out_next = 0;
+	for (uint32_t n = 0; !code && gap < RUNS_GAP; n++) {
+		struct weir_error none = WEIR_ERROR_INIT;
+		char uri[4300], of[33], *found = NULL;
+
+		own_id(name, n, of);
+		snprintf(uri, sizeof(uri), "%s/%s", dir, of);
+		code = weir_store_newest(uri, &found, skip, NULL, &none);
+		gap = code ? gap + 1 : 0;
+		if (code == 0) {
+			free(*out_uri);
+			*out_uri = found;
+			*out_next = n + 1;
+			memcpy(id, of, 33);
+		} else if (code == WEIR_ENOTFOUND) {
+			code = 0;
+		} else if (err) {
+			*err = none;
+		}
+	}
+	return code;
 }
 
-static bool has_checkpoint(const char *dir, const char *id)
+static int choose_resume(struct run *r, const char *own, struct weir_error *err)
 {
-	char uri[4300], *found = NULL;
-	bool any;
+	struct weir_job_config *c = &r->job_config;
+	struct weir_error none = WEIR_ERROR_INIT;
+	int code = 0;
 
-	snprintf(uri, sizeof(uri), "%s/%s", dir, id);
-	any = weir_store_newest(uri, &found, NULL, NULL, NULL) == 0;
-	free(found);
-	return any;
+	if (!c->dir)
+		return weir_error_set(err, WEIR_EINVALID, "--resume needs the folder of the checkpoints: -D execution.checkpointing.dir=DIR");
+	if (weir_args_value(r->args, "fromSavepoint"))
+		return weir_error_set(err, WEIR_EINVALID, "--resume and -s exclude each other");
+	if (own) {
+		c->restore = own;
+		return 0;
+	}
+	code = weir_store_newest(c->dir, &r->restore_found, skipped, NULL, &none); /* of a job with another name, or Flink's */
+	if (code == 0) {
+		c->restore = r->restore_found;
+	} else if (code == WEIR_ENOTFOUND) {
+		fprintf(stderr, "weir: no checkpoint in %s yet: starting afresh\n", c->dir);
+		code = 0;
+	} else if (err) {
+		*err = none;
+	}
+	return code;
 }
 
 /* Which job id, and from which checkpoint. */
 static int choose_start(struct run *r, struct weir_rng *rng, struct weir_error *err)
 {
 	struct weir_job_config *c = &r->job_config;
-	struct weir_error none = WEIR_ERROR_INIT;
+	bool resume = weir_args_has(r->args, "resume");
+	char last[33];
+	uint32_t next = 0;
 	int code = 0;
 
 	if (c->dir)
-		own_id(r->plan->job_name, c->job_id);
+		own_id(r->plan->job_name, 0, c->job_id);
 	else /* no folder to be found in again: an id of its own, as in Flink */
 		weir_rng_hex(rng, c->job_id, 32);
-	if (weir_args_has(r->args, "resume")) {
-		if (!c->dir)
-			return weir_error_set(err, WEIR_EINVALID, "--resume needs the folder of the checkpoints: -D execution.checkpointing.dir=DIR");
-		if (weir_args_value(r->args, "fromSavepoint"))
-			return weir_error_set(err, WEIR_EINVALID, "--resume and -s exclude each other");
-		code = weir_store_newest(c->dir, &r->restore_found, skipped, NULL, &none);
-		if (code == 0) {
-			c->restore = r->restore_found;
-		} else if (code == WEIR_ENOTFOUND) {
-			fprintf(stderr, "weir: no checkpoint in %s yet: starting afresh\n", c->dir);
-			code = 0;
-		} else if (err) {
-			*err = none;
-		}
+	if (c->dir && c->create_subdir)
+		code = find_last_run(c->dir, r->plan->job_name, resume ? skipped : NULL, last, &r->restore_found, &next, err);
+	if (code)
 		return code;
+	if (resume) {
+		if (next)
+			memcpy(c->job_id, last, sizeof(last));
+		return choose_resume(r, r->restore_found, err);
 	}
-	if (c->dir && c->create_subdir && has_checkpoint(c->dir, c->job_id)) { /* an earlier run's: keep them, as a run of its own would */
-		fprintf(stderr, "weir: checkpoints of an earlier run stay in %s/%s; --resume would go on from them\n", c->dir, c->job_id);
-		weir_rng_hex(rng, c->job_id, 32);
+	if (next) { /* an earlier run's: keep them, as a run of its own would */
+		fprintf(stderr, "weir: checkpoints of an earlier run stay in %s/%s; --resume would go on from them\n", c->dir, last);
+		own_id(r->plan->job_name, next, c->job_id);
 	}
 	return 0;
 }
@@ -477,7 +523,7 @@ static int info_run(const struct weir_args *args, struct weir_error *err)
 	if (!code)
 		code = build(&r, err);
 	if (!code) {
-		own_id(r.plan->job_name, r.job_config.job_id);
+		own_id(r.plan->job_name, 0, r.job_config.job_id);
 		code = weir_plan_json(r.plan, r.job_config.job_id, &b);
 	}
 	if (!code)

@@ -34,7 +34,7 @@ int weir_main(struct weir_env *env, int argc, char **argv)
 {
 	(void)argc, (void)argv;
 	how = weir_arg_or(env, "crash", "");
-	weir_discard(weir_map(weir_sequence_source(env, "numbers", 0, 1000000000, .rows_per_second = 1000), "trip", trip, &weir_int64), "sink");
+	weir_discard(weir_map(weir_sequence_source(env, "numbers", 0, weir_arg_int(env, "last", 1000000000), .rows_per_second = 1000), "trip", trip, &weir_int64), "sink");
 	return 0;
 }
 C
@@ -65,3 +65,16 @@ for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2>/dev/null || break; sleep 0.5
 if kill -0 "$pid" 2>/dev/null; then fail "the job does not end while a client is connected"; kill -9 "$pid"; else pass; fi
 grep -q "checkpoint .* failed" log && pass || fail "the log lacks the failed savepoint"
 [ -z "${silent:-}" ] || { kill $silent; wait $silent; } 2>/dev/null
+
+# jobs share a folder of checkpoints: --resume takes the job's own, of its last run
+once() { run 0 timeout 20 $weir run -Dexecution.checkpointing.dir=$PWD/ck2 "$@" job.c -- --last 10; }
+where() { sed -n 's|.*restored from .*/\([0-9a-f]\{32\}\)/chk-[0-9]*$|\1|p' err; }
+once -Dpipeline.name=first; sed -n 's/.*JobID //p' err >first
+once -Dpipeline.name=second; sed -n 's/.*JobID //p' err >second
+cmp -s first second && fail "two jobs have one id" || pass
+once -Dpipeline.name=first --resume; err_has "had already finished"; where >is; same is first
+once -Dpipeline.name=first; err_has "checkpoints of an earlier run stay"; sed -n 's/.*JobID //p' err >again
+cmp -s first again && fail "a run of its own has the id of the earlier one" || pass
+once -Dpipeline.name=second --resume; where >is; same is second
+once -Dpipeline.name=first --resume; where >is; same is again; sed -n 's/.*JobID //p' err >is; same is again
+unset XDG_RUNTIME_DIR
