@@ -6,7 +6,6 @@
 #include <xxhash.h>
 
 static inline uint64_t rotl64(uint64_t v, int r) { return v << r | v >> (64 - r); }
-static inline uint32_t rotl32(uint32_t v, int r) { return v << r | v >> (32 - r); }
 static inline uint32_t rotr32(uint32_t v, int r) { return v >> r | v << (32 - r); }
 
 static uint64_t le64(const uint8_t *p)
