@@ -8,6 +8,9 @@
  *      after that. A table that fills up in the middle goes over to a larger one: a large table keeps its old slots in place (the rehash is
  *      incremental); a small one moves at once, and the rows already answered for its key group are looked up again.
  *   2. Every address has been touched: the caller may write at once.
+ *   3. A row is prepared (its tag, the address of its home slot, a prefetch) DISTANCE rows before it is looked at. No table moves in between: debts are
+ *      paid when a table's first row is prepared, and when an insertion moves a table, the rows prepared by then are prepared again.
+ * Most rows are answered by the slot at home, without another look at the table (keyed count, 10 k keys: 8.9 -> 5 ns a row).
  */
 #include "state/backend/hashmap.h"
 
@@ -24,47 +27,95 @@ struct batch {
 	uint8_t *created;
 };
 
-enum shape { KEY_8, KEY_STR, KEY_ANY, KEY_AND_NS };
+enum key_shape { KEY_8, KEY_STR, KEY_ANY };
+enum ns_shape { NS_NONE, NS_16, NS_ANY };
 
-static inline __attribute__((always_inline)) uint32_t row_tag(const struct batch *b, enum shape shape, uint32_t i)
+/* Rows on their way: tags of the prepared ones, and the namespace of the last (rows next to each other mostly share a window). */
+struct ahead {
+	uint32_t tags[2 * DISTANCE];
+	uint64_t ns[2], ns_hash;
+	bool ns_known;
+};
+
+static inline uint64_t ns_hash(const struct batch *b, uint32_t i) { return weir_type_hash(b->s->ns, b->ns + (size_t)i * b->ns_stride); }
+
+static inline __attribute__((always_inline)) uint32_t tag_of(const struct batch *b, enum ns_shape shape, uint32_t i, struct ahead *a)
 {
-	if (shape != KEY_AND_NS)
+	uint64_t ns[2];
+
+	if (shape == NS_NONE)
 		return weir__tag(b->hashes[i]);
-	return weir__tag(weir__hash_with_ns(b->hashes[i], b->s->ns, b->s->layout.ns_eq, b->ns + (size_t)i * b->ns_stride));
+	if (shape == NS_ANY)
+		return weir__tag(weir__hash_join(b->hashes[i], ns_hash(b, i)));
+	memcpy(ns, b->ns + (size_t)i * b->ns_stride, 16);
+	if (!a->ns_known || ns[0] != a->ns[0] || ns[1] != a->ns[1]) {
+		a->ns[0] = ns[0], a->ns[1] = ns[1];
+		a->ns_hash = ns_hash(b, i);
+		a->ns_known = true;
+	}
+	return weir__tag(weir__hash_join(b->hashes[i], a->ns_hash));
 }
 
-static inline __attribute__((always_inline)) uint8_t *probe(const struct weir__slots *h, const struct weir__layout *l, enum shape shape, uint32_t slot_size,
-							     uint32_t key_off, uint32_t tag, const uint8_t *key, const uint8_t *ns)
+static inline __attribute__((always_inline)) bool slot_is(const struct weir__layout *l, enum key_shape key_shape, enum ns_shape ns_shape, const uint8_t *slot, uint32_t key_off,
+							  uint32_t tag, const uint8_t *key, const uint8_t *ns)
+{
+	uint32_t have;
+
+	memcpy(&have, slot, 4);
+	if (have != tag)
+		return false;
+	if (key_shape == KEY_8 ? memcmp(slot + key_off, key, 8) != 0
+	    : key_shape == KEY_STR ? !weir_str_eq((const struct weir_str *)(const void *)(slot + key_off), (const struct weir_str *)(const void *)key)
+				   : !weir__value_eq(l->key_eq, l->key, slot + key_off, key))
+		return false;
+	return ns_shape == NS_NONE ? true : ns_shape == NS_16 ? memcmp(slot + l->ns_off, ns, 16) == 0 : weir__value_eq(l->ns_eq, l->ns, slot + l->ns_off, ns);
+}
+
+static inline __attribute__((always_inline)) uint8_t *probe(const struct weir__slots *h, const struct weir__layout *l, enum key_shape key_shape, enum ns_shape ns_shape,
+							     uint32_t tag, const uint8_t *key, const uint8_t *ns)
 {
 	for (uint32_t i = tag >> h->shift;; i = (i + 1) & h->mask) {
-		uint8_t *slot = h->slots + (size_t)i * slot_size;
+		uint8_t *slot = h->slots + (size_t)i * l->slot_size;
 		uint32_t have;
 
+		if (slot_is(l, key_shape, ns_shape, slot, l->key_off, tag, key, ns))
+			return slot;
 		memcpy(&have, slot, 4);
-		if (have == tag) {
-			if (shape == KEY_8 ? memcmp(slot + key_off, key, 8) == 0
-			    : shape == KEY_STR ? weir_str_eq((const struct weir_str *)(slot + key_off), (const struct weir_str *)key)
-			    : weir__value_eq(l->key_eq, l->key, slot + key_off, key) &&
-				(shape == KEY_ANY || weir__value_eq(l->ns_eq, l->ns, slot + l->ns_off, ns)))
-				return slot;
-		} else if (!have) {
+		if (!have)
 			return NULL;
-		}
 	}
 }
 
-static inline __attribute__((always_inline)) void prefetch_row(const struct batch *b, enum shape shape, uint32_t slot_size, uint32_t i)
-{
-	const struct weir__table *t = &b->s->tables[b->groups[i] - (uint32_t)b->s->b->config.first_group];
-	uint32_t tag = row_tag(b, shape, i);
-	const struct weir__slots *h = __builtin_expect(t->old.slots != NULL, 0) && !weir__moved(t, tag) ? &t->old : &t->cur;
-	const uint8_t *slot;
+static inline struct weir__table *table_of_row(const struct batch *b, uint32_t i) { return &b->s->tables[b->groups[i] - (uint32_t)b->s->b->config.first_group]; }
 
-	if (!h->slots)
+/* Invariant 3. slots[i] becomes the address of the home slot, or NULL when the table has none. */
+static inline __attribute__((always_inline)) void prepare(const struct batch *b, enum ns_shape shape, uint32_t slot_size, uint32_t i, struct ahead *a)
+{
+	struct weir__table *t = table_of_row(b, i);
+	uint32_t tag = tag_of(b, shape, i, a);
+	const struct weir__slots *h = &t->cur;
+	uint8_t *slot;
+
+	a->tags[i % (2 * DISTANCE)] = tag;
+	if (__builtin_expect(t->old.slots != NULL, 0)) {
+		if (t->batch != b->s->b->batch) {
+			t->batch = b->s->b->batch;
+			weir__table_step(t, &b->s->layout, &b->s->b->spaces[b->groups[i] - (uint32_t)b->s->b->config.first_group], WEIR__STEP_BATCH);
+		}
+		if (t->old.slots && !weir__moved(t, tag))
+			h = &t->old;
+	}
+	slot = h->slots ? h->slots + (size_t)(tag >> h->shift) * slot_size : NULL;
+	b->slots[i] = slot;
+	if (!slot)
 		return;
-	slot = h->slots + (size_t)(tag >> h->shift) * slot_size;
 	__builtin_prefetch(slot, 1);
-	__builtin_prefetch(slot + slot_size - 1, 1);
+	__builtin_prefetch(slot + 2 * slot_size - 1, 1); /* and the next slot: one row in three is there, behind a cache line's end */
+}
+
+static uint32_t full_tag(const struct batch *b, uint32_t i)
+{
+	return weir__tag(weir__hash_with_ns(b->hashes[i], b->s->ns, b->s->layout.ns_eq, b->ns + (size_t)i * b->ns_stride));
 }
 
 /* Rows 0..until of this key group are looked up again: their table has moved. */
@@ -77,7 +128,7 @@ static void look_again(const struct batch *b, uint32_t until, uint16_t group)
 		const uint8_t *ns = b->ns + (size_t)i * b->ns_stride;
 
 		if (b->groups[i] == group)
-			b->slots[i] = weir__slot_value(&s->layout, weir__table_find(t, &s->layout, row_tag(b, KEY_AND_NS, i), b->keys + (size_t)i * b->key_size, ns));
+			b->slots[i] = weir__slot_value(&s->layout, weir__table_find(t, &s->layout, full_tag(b, i), b->keys + (size_t)i * b->key_size, ns));
 	}
 }
 
@@ -104,55 +155,64 @@ static __attribute__((noinline)) uint8_t *insert_row(const struct batch *b, uint
 	return slot;
 }
 
-static inline __attribute__((always_inline)) uint32_t resolve_rows(const struct batch *b, enum shape shape)
+/* Not at home: somewhere behind, or in the other half of a table that is being rehashed, or new. */
+static inline __attribute__((always_inline)) uint8_t *look(const struct batch *b, enum key_shape key_shape, enum ns_shape ns_shape, uint32_t i, uint32_t tag, const uint8_t *key,
+							    const uint8_t *ns)
+{
+	const struct weir__table *t = table_of_row(b, i);
+	uint8_t *slot = NULL;
+
+	if (__builtin_expect(t->old.slots != NULL, 0) && !weir__moved(t, tag))
+		slot = probe(&t->old, &b->s->layout, key_shape, ns_shape, tag, key, ns);
+	return slot || !t->cur.slots ? slot : probe(&t->cur, &b->s->layout, key_shape, ns_shape, tag, key, ns);
+}
+
+static inline __attribute__((always_inline)) uint32_t resolve_rows(const struct batch *b, enum key_shape key_shape, enum ns_shape ns_shape)
 {
 	struct weir_state *s = b->s;
 	const struct weir__layout *l = &s->layout;
 	uint32_t slot_size = l->slot_size, key_off = l->key_off, value_off = l->value_off, first = (uint32_t)s->b->config.first_group;
+	uint32_t key_size = key_shape == KEY_8 ? 8 : key_shape == KEY_STR ? (uint32_t)sizeof(struct weir_str) : b->key_size;
 	bool in_cell = l->in_cell, snapshot = s->b->snapshot != NULL;
-	uint32_t batch = s->b->batch, key_size = shape == KEY_8 ? 8 : b->key_size;
+	struct ahead a = { .ns_known = false };
 
 	for (uint32_t i = 0; i < DISTANCE && i < b->n; i++)
-		prefetch_row(b, shape, slot_size, i);
+		prepare(b, ns_shape, slot_size, i, &a);
 	for (uint32_t i = 0; i < b->n; i++) {
-		struct weir__table *t = &s->tables[b->groups[i] - first];
 		const uint8_t *key = b->keys + (size_t)i * key_size, *ns = b->ns + (size_t)i * b->ns_stride;
-		uint32_t tag = row_tag(b, shape, i);
-		uint8_t *slot = NULL;
+		uint32_t tag = a.tags[i % (2 * DISTANCE)];
+		uint8_t *slot = b->slots[i];
 
 		if (i + DISTANCE < b->n)
-			prefetch_row(b, shape, slot_size, i + DISTANCE);
-		if (__builtin_expect(t->old.slots != NULL, 0)) {
-			if (t->batch != batch) {
-				t->batch = batch;
-				weir__table_step(t, l, &s->b->spaces[b->groups[i] - first], WEIR__STEP_BATCH);
-			}
-			if (t->old.slots && !weir__moved(t, tag))
-				slot = probe(&t->old, l, shape, slot_size, key_off, tag, key, ns);
-		}
-		if (!slot && __builtin_expect(t->cur.slots != NULL, 1))
-			slot = probe(&t->cur, l, shape, slot_size, key_off, tag, key, ns);
+			prepare(b, ns_shape, slot_size, i + DISTANCE, &a);
+		if (!slot || !slot_is(l, key_shape, ns_shape, slot, key_off, tag, key, ns))
+			slot = look(b, key_shape, ns_shape, i, tag, key, ns);
 		b->created[i] = !slot;
 		if (__builtin_expect(!slot, 0)) {
+			const struct weir__table *t = table_of_row(b, i);
+			const uint8_t *cur = t->cur.slots, *old = t->old.slots;
+
 			slot = insert_row(b, i, tag);
 			if (!slot)
 				return i;
+			if (t->cur.slots != cur || t->old.slots != old)
+				for (uint32_t k = i + 1; k <= i + DISTANCE && k < b->n; k++)
+					prepare(b, ns_shape, slot_size, k, &a);
 		}
 		if (__builtin_expect(snapshot, 0))
-			weir__table_touch(t, l, &s->b->spaces[b->groups[i] - first], slot);
-		if (__builtin_expect(in_cell, 0))
-			b->slots[i] = weir__slot_value(l, slot);
-		else
-			b->slots[i] = slot + value_off;
+			weir__table_touch(table_of_row(b, i), l, &s->b->spaces[b->groups[i] - first], slot);
+		b->slots[i] = __builtin_expect(in_cell, 0) ? weir__slot_value(l, slot) : slot + value_off;
 	}
 	return b->n;
 }
 
 /* One body for each shape, so that the common ones are tight loops. */
-static __attribute__((noinline)) uint32_t resolve_8(const struct batch *b) { return resolve_rows(b, KEY_8); }
-static __attribute__((noinline)) uint32_t resolve_str(const struct batch *b) { return resolve_rows(b, KEY_STR); }
-static __attribute__((noinline)) uint32_t resolve_any(const struct batch *b) { return resolve_rows(b, KEY_ANY); }
-static __attribute__((noinline)) uint32_t resolve_ns(const struct batch *b) { return resolve_rows(b, KEY_AND_NS); }
+static __attribute__((noinline)) uint32_t resolve_8(const struct batch *b) { return resolve_rows(b, KEY_8, NS_NONE); }
+static __attribute__((noinline)) uint32_t resolve_str(const struct batch *b) { return resolve_rows(b, KEY_STR, NS_NONE); }
+static __attribute__((noinline)) uint32_t resolve_any(const struct batch *b) { return resolve_rows(b, KEY_ANY, NS_NONE); }
+static __attribute__((noinline)) uint32_t resolve_8_16(const struct batch *b) { return resolve_rows(b, KEY_8, NS_16); }
+static __attribute__((noinline)) uint32_t resolve_str_16(const struct batch *b) { return resolve_rows(b, KEY_STR, NS_16); }
+static __attribute__((noinline)) uint32_t resolve_any_any(const struct batch *b) { return resolve_rows(b, KEY_ANY, NS_ANY); }
 
 static int check_groups(const struct batch *b, struct weir_error *err)
 {
@@ -186,8 +246,12 @@ int weir_state_resolve(struct weir_state *s, uint32_t n, const void *keys, const
 	if (code)
 		return code;
 	s->b->batch++;
-	if (s->layout.ns_eq != WEIR__EQ_NONE)
-		done = resolve_ns(&b);
+	if (s->layout.ns_eq == WEIR__EQ_16 && s->layout.key_eq == WEIR__EQ_8)
+		done = resolve_8_16(&b);
+	else if (s->layout.ns_eq == WEIR__EQ_16 && s->layout.key_eq == WEIR__EQ_STR)
+		done = resolve_str_16(&b);
+	else if (s->layout.ns_eq != WEIR__EQ_NONE)
+		done = resolve_any_any(&b);
 	else if (s->layout.key_eq == WEIR__EQ_8)
 		done = resolve_8(&b);
 	else if (s->layout.key_eq == WEIR__EQ_STR)

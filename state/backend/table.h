@@ -46,14 +46,16 @@ static inline uint32_t weir__tag(uint64_t hash)
 
 	return t ? t : 1;
 }
+/* The hash of (key, namespace) from the namespace's own. */
+static inline uint64_t weir__hash_join(uint64_t key_hash, uint64_t ns_hash)
+{
+	uint64_t h = (key_hash ^ (ns_hash + 0x9e3779b97f4a7c15u)) * 0xff51afd7ed558ccdu;
+
+	return h ^ h >> 32 ^ h << 32;
+}
 static inline uint64_t weir__hash_with_ns(uint64_t key_hash, const struct weir_type *ns, enum weir__eq ns_eq, const void *value)
 {
-	uint64_t h;
-
-	if (ns_eq == WEIR__EQ_NONE)
-		return key_hash;
-	h = (key_hash ^ (weir_type_hash(ns, value) + 0x9e3779b97f4a7c15u)) * 0xff51afd7ed558ccdu;
-	return h ^ h >> 32 ^ h << 32;
+	return ns_eq == WEIR__EQ_NONE ? key_hash : weir__hash_join(key_hash, weir_type_hash(ns, value));
 }
 static inline void *weir__slot_value(const struct weir__layout *l, uint8_t *slot)
 {

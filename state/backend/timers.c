@@ -52,6 +52,18 @@ static uint64_t key_prefix(struct weir_timers *t, const uint8_t *timer)
 		memcpy(&v, timer_key(t, timer), 8);
 		return v;
 	}
+	if (k->kind == WEIR_STRING) { /* a length of one byte, then one byte for each ASCII character; behind them zeros, as here */
+		const struct weir_str *s = timer_key(t, timer);
+
+		memcpy(first + 1, (const char *)s + 4, 7);
+		memcpy(&v, first, 8);
+		if (s->len <= WEIR_STR_INLINE && !(v & 0x8080808080808080u)) {
+			first[0] = (uint8_t)(s->len + 1);
+			memcpy(&v, first, 8);
+			return __builtin_bswap64(v);
+		}
+		memset(first, 0, sizeof(first));
+	}
 	weir_buf_clear(&t->a);
 	if (weir_type_write(k, timer_key(t, timer), &t->a, NULL) == 0 && t->a.len)
 		memcpy(first, t->a.data, t->a.len < 8 ? t->a.len : 8);
@@ -154,6 +166,8 @@ static void drop_top(struct weir_timers *t, struct weir__queue *q)
 	q->heap[0] = q->heap[--q->len];
 	if (q->len)
 		sift_down(t, q, 0);
+	for (size_t i = 1; i < 5 && i < q->len; i++) /* one of them is the next top, whose cell is read at once */
+		__builtin_prefetch(q->heap[i].timer - HEAD);
 }
 
 /* Invariant 2. */
@@ -321,21 +335,28 @@ static int put_timer(struct weir_timers *t, enum weir_time_domain d, uint32_t gr
 	struct weir__table *table = &q->tables[group];
 	struct weir__space *space = &t->b->spaces[group];
 	uint32_t tag = fill_probe(t, time_ms, key, ns, key_hash);
-	uint8_t *cell, *timer = t->probe;
+	uint8_t *cell, *timer = t->probe, *slot;
 	bool created;
 
-	if (weir__table_find(table, &t->layout, tag, &timer, NULL))
-		return 0;
-	cell = heap_room(q) ? weir__space_alloc(space, HEAD + t->timer->size) : NULL;
-	if (!cell)
+	slot = heap_room(q) ? weir__table_put(table, &t->layout, space, tag, &timer, NULL, &created) : NULL;
+	if (!slot)
 		return no_memory(t, err);
-	memset(cell, 0, HEAD);
-	timer = cell + HEAD;
-	memcpy(timer, t->probe, t->timer->size);
-	if (!weir__value_own(space, t->timer, timer) || !weir__table_put(table, &t->layout, space, tag, &timer, NULL, &created)) {
-		free_cell(t, group, timer);
+	if (!created)
+		return 0;
+	cell = weir__space_alloc(space, HEAD + t->timer->size); /* the slot points to the probe until it has a cell */
+	if (cell) {
+		memset(cell, 0, HEAD);
+		timer = cell + HEAD;
+		memcpy(timer, t->probe, t->timer->size);
+	}
+	if (!cell || !weir__value_own(space, t->timer, timer)) {
+		weir__table_delete(table, &t->layout, space, slot);
+		if (cell)
+			free_cell(t, group, timer);
 		return no_memory(t, err);
 	}
+	weir__table_touch(table, &t->layout, space, slot);
+	memcpy(slot + t->layout.key_off, &timer, sizeof(void *));
 	q->count++;
 	q->heap[q->len++] = (struct weir__timer_ref){ .time = time_ms, .prefix = key_prefix(t, timer), .timer = timer, .group = group };
 	sift_up(t, q, q->len - 1);
