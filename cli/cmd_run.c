@@ -30,7 +30,7 @@ static const struct weir_option run_options[] = {
 	{ "d", "detached", NULL, "print the job id and return; the job goes on in the background", 0 },
 	{ "D", "define", "KEY=VALUE", "set a configuration key (see `weir help configuration`)", WEIR_OPT_REPEAT },
 	{ NULL, "config", "FILE", "configuration file (config.yaml or flink-conf.yaml); default $FLINK_CONF_DIR/config.yaml", WEIR_OPT_FILE },
-	{ NULL, "log", "FILE", "with --detached: where its messages go (default: a file in the control folder)", WEIR_OPT_FILE },
+	{ NULL, "log", "FILE", "with --detached: where its messages go (default: /tmp/weir-UID-PID.log)", WEIR_OPT_FILE },
 	{ 0 },
 };
 
@@ -461,7 +461,7 @@ static int detach(struct run *r, int *out_status, struct weir_error *err)
 	close(p[0]);
 	setsid();
 	snprintf(name, sizeof(name), "/tmp/weir-%u-%ld.log", (unsigned)getuid(), (long)getppid());
-	fd = open(log ? log : name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	fd = open(log ? log : name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (log ? 0 : O_NOFOLLOW), 0600);
 	if (fd >= 0) { /* the first messages still reach the terminal through the parent's stderr until the job runs */
 		dup2(fd, STDOUT_FILENO);
 		close(fd);

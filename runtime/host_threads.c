@@ -73,16 +73,16 @@ static void sleep_until(struct seat *s, int64_t until_ns)
 static void *run(void *arg)
 {
 	struct seat *s = arg;
-	stack_t alt = { .ss_sp = s->signal_stack, .ss_size = sizeof(s->signal_stack) };
+	stack_t alt = { .ss_sp = s->signal_stack, .ss_size = sizeof(s->signal_stack) }, none = { .ss_flags = SS_DISABLE }, had;
+	bool mine = sigaltstack(NULL, &had) == 0 && (had.ss_flags & SS_DISABLE) && sigaltstack(&alt, NULL) == 0; /* a sanitizer brings its own */
 
-	sigaltstack(&alt, NULL);
 	for (;;) {
 		int64_t next;
 
 		atomic_store(&s->pending, false);
 		next = s->actor->step(s->actor);
 		if (next == WEIR_STEP_DONE)
-			return NULL;
+			break;
 		if (next == WEIR_STEP_AGAIN)
 			continue;
 		for (int i = 0; i < SPINS && !atomic_load_explicit(&s->pending, memory_order_relaxed); i++)
@@ -90,6 +90,9 @@ static void *run(void *arg)
 		if (!atomic_load(&s->pending))
 			sleep_until(s, next);
 	}
+	if (mine)
+		sigaltstack(&none, NULL);
+	return NULL;
 }
 
 static bool threads_start(struct weir_host *h, struct weir_actor *a)

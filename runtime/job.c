@@ -259,7 +259,9 @@ static int open_restore(struct weir_job *j, const char *uri, struct weir_error *
 	if (!code)
 		code = weir__job_check_fit(j, j->restore, err);
 	base = strrchr(j->restore->dir, '/');
+	pthread_mutex_lock(&j->lock); /* it is shown in the status */
 	j->finished_before = !code && j->restore->properties.kind == WEIR_SNAPSHOT_TERMINATE && base && strncmp(base, "/chk-", 5) == 0;
+	pthread_mutex_unlock(&j->lock);
 	if (j->restore->id >= j->next_ckpt)
 		j->next_ckpt = j->restore->id + 1;
 	return code;
@@ -439,6 +441,7 @@ static int64_t job_step(struct weir_actor *a)
 int weir_job_new(struct weir_plan *plan, const struct weir_job_config *config, struct weir_host *host, uint64_t seed, struct weir_job **out, struct weir_error *err)
 {
 	struct weir_job *j = calloc(1, sizeof(*j));
+	pthread_condattr_t attr;
 	int64_t highest = 0;
 	int code;
 
@@ -455,7 +458,10 @@ int weir_job_new(struct weir_plan *plan, const struct weir_job_config *config, s
 	j->err = (struct weir_error)WEIR_ERROR_INIT;
 	j->status.last_checkpoint = -1;
 	pthread_mutex_init(&j->lock, NULL);
-	pthread_cond_init(&j->over_cond, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&j->over_cond, &attr);
+	pthread_condattr_destroy(&attr);
 	code = weir_failover_init(&j->failover, &config->restart, err);
 	if (!code && config->dir) {
 		struct weir_store_config s = { .root = config->dir, .job_id = config->job_id, .create_subdir = config->create_subdir,
@@ -504,7 +510,7 @@ bool weir_job_wait(struct weir_job *j, int64_t timeout_ms)
 	struct timespec t;
 	bool b;
 
-	clock_gettime(CLOCK_REALTIME, &t);
+	clock_gettime(CLOCK_MONOTONIC, &t);
 	t.tv_sec += timeout_ms / 1000;
 	t.tv_nsec += timeout_ms % 1000 * 1000000;
 	if (t.tv_nsec >= 1000000000) {

@@ -415,7 +415,7 @@ static void send_request(struct stress *s, struct weir_job *j, bool calm, uint32
 		return;
 	r.native = below(s, 2);
 	if (r.kind == WEIR_JOB_STOP) {
-		if (atomic_load(&s->stopped.count) < 0)
+		if (atomic_load(&s->stopped.count) < 0 || s->stopped.uri) /* asked, or stopped already */
 			return;
 		r.arg = &s->stopped;
 		atomic_store(&s->stopped.count, -1); /* one at a time: its answer makes it 0 */
