@@ -47,7 +47,7 @@ static inline uint64_t weir_hash_u64(uint64_t v)
 	return v ^ v >> 32;
 }
 uint64_t weir_xxh3(const void *data, size_t len);
-/* Table hash of text: what lies inside the view is two words (5 times as fast as XXH3 of the same bytes). Not that of its bytes. */
+/* Table hash of text: what lies inside the view is two words (twice as fast as XXH3 of the same bytes). Not that of its bytes. */
 static inline uint64_t weir_hash_str(const struct weir_str *s)
 {
 	uint64_t a, b;

@@ -5,13 +5,9 @@
  *
  * Invariants: a batch with refs > 1 is not changed; `kept` forms no cycles (a batch only keeps batches made before it).
  * Threading: building is one thread's; ref and unref are anybody's. Fails only for want of memory.
- *
- * Batches are made by one thread and mostly freed by another, tens of kilobytes each: malloc gives such memory back to the system and faults it in again. So
- * blocks of the same size wait in a small pool for the next batch (keyed count: 1.2 times less CPU).
  */
 #include "runtime/batch.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/vec.h"
@@ -19,77 +15,7 @@
 struct weir_batch_memory {
 	struct weir_arena arena;
 	WEIR_VEC(struct weir_batch *) kept;
-	size_t bytes; /* of the whole block */
 };
-
-/* ---- blocks ---- */
-
-#define BINS 16u
-#define BIN_BLOCKS 24u
-#define LEAST ((size_t)4096)
-
-#if defined(__SANITIZE_ADDRESS__)
-#define POOLED 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define POOLED 0
-#endif
-#endif
-#ifndef POOLED
-#define POOLED 1 /* not where a sanitizer looks for uses after free */
-#endif
-
-static struct {
-	pthread_mutex_t lock;
-	struct { size_t bytes; uint32_t n; void *blocks[BIN_BLOCKS]; } bins[BINS];
-	uint32_t victim;
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static void *take_block(size_t bytes)
-{
-	void *p = NULL;
-
-	if (POOLED && bytes >= LEAST) {
-		pthread_mutex_lock(&pool.lock);
-		for (uint32_t i = 0; i < BINS && !p; i++)
-			if (pool.bins[i].bytes == bytes && pool.bins[i].n)
-				p = pool.bins[i].blocks[--pool.bins[i].n];
-		pthread_mutex_unlock(&pool.lock);
-	}
-	return p || posix_memalign(&p, 64, bytes) == 0 ? p : NULL;
-}
-
-/* A size that is new takes over an empty bin, or in turn one that is not. */
-static void give_block(void *p, size_t bytes)
-{
-	void *drop[BIN_BLOCKS];
-	uint32_t ndrop = 0, at = BINS;
-
-	if (!POOLED || bytes < LEAST) {
-		free(p);
-		return;
-	}
-	pthread_mutex_lock(&pool.lock);
-	for (uint32_t i = 0; i < BINS; i++)
-		if (pool.bins[i].bytes == bytes || (!pool.bins[i].bytes && at == BINS))
-			at = i;
-	if (at == BINS) {
-		at = pool.victim++ % BINS;
-		ndrop = pool.bins[at].n;
-		memcpy(drop, pool.bins[at].blocks, ndrop * sizeof(drop[0]));
-		pool.bins[at].n = 0;
-	}
-	pool.bins[at].bytes = bytes;
-	if (pool.bins[at].n < BIN_BLOCKS)
-		pool.bins[at].blocks[pool.bins[at].n++] = p;
-	else
-		drop[ndrop++] = p;
-	pthread_mutex_unlock(&pool.lock);
-	while (ndrop)
-		free(drop[--ndrop]);
-}
-
-/* ---- batches ---- */
 
 static uint32_t columns_of(const struct weir_type *t)
 {
@@ -105,14 +31,13 @@ static struct weir_batch *new_header(uint32_t ncols, size_t data, char **out_dat
 {
 	size_t head = aligned(sizeof(struct weir_batch) + sizeof(struct weir_batch_memory) + ncols * sizeof(void *));
 	struct weir_batch *b;
-	char *p = take_block(head + data);
+	char *p;
 
-	if (!p)
+	if (posix_memalign((void **)&p, 64, head + data) != 0)
 		return NULL;
 	memset(p, 0, sizeof(struct weir_batch) + sizeof(struct weir_batch_memory));
 	b = (struct weir_batch *)p;
 	b->memory = (struct weir_batch_memory *)(b + 1);
-	b->memory->bytes = head + data;
 	b->cols = (void **)(b->memory + 1);
 	b->ncols = ncols;
 	b->refs = 1;
@@ -156,7 +81,7 @@ void weir_batch_unref(struct weir_batch *b)
 		weir_batch_unref(b->memory->kept.items[i]);
 	weir_vec_fini(&b->memory->kept);
 	weir_arena_fini(&b->memory->arena);
-	give_block(b, b->memory->bytes);
+	free(b);
 }
 
 struct weir_batch *weir_batch_reuse(struct weir_batch *b)

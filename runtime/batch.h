@@ -29,7 +29,7 @@ struct weir_batch *weir_batch_alias(struct weir_batch *from);
 /* The same with room for `bytes` more (64-byte aligned) that live as long as it does. */
 struct weir_batch *weir_batch_alias_room(struct weir_batch *from, size_t bytes, void **out_room);
 
-/* Rows in blocks: columns <-> records a column at a time, which is 4 times as fast as a row at a time. Records lie type->size bytes apart. */
+/* Rows in blocks: columns <-> records a column at a time, so that a field's width is decided once a block. Records lie type->size bytes apart. */
 #define WEIR_ROW_BLOCK 64u
 /* Records of n rows: pick[0..], or first.. when pick is NULL. Padding and null bits of out are left alone. Text still points into the batch. */
 void weir_batch_rows(const struct weir_batch *b, const uint16_t *pick, uint32_t first, uint32_t n, void *out);

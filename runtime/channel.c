@@ -4,7 +4,7 @@
  *
  * Waking. A wake-up costs microseconds, a row nanoseconds: so both sides are woken for several elements at once. A consumer that may sleep (the ring was
  * empty) is told when WAKE_AT elements have gathered, when something other than rows or a watermark comes, or when the producer flushes. A producer that
- * found the ring full is told when it has emptied to a quarter. (The demo job: 1.3 times less CPU than waking for each element.)
+ * found the ring full is told when it has emptied to a quarter. (Keyed count of 10 k keys: 24 -> 17 ns a row.)
  * Waking is sometimes done needlessly, never forgotten: the other side's index is read after the own one is published (both seq_cst); a consumer that
  * empties a full ring comes past the quarter while its producer pushes nothing.
  */

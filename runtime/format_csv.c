@@ -103,9 +103,8 @@ static inline uint32_t first_of(uint64_t hits) { return (uint32_t)__builtin_ctzl
 #endif
 
 /* Cut the row at c->p into spans. */
-static inline enum scan scan_row(struct weir_row_parser *ps, const struct weir_row_cursor *c, struct row *r)
+static inline enum scan scan_row(struct weir_row_parser *ps, const struct wanted *wanted, const struct weir_row_cursor *c, struct row *r)
 {
-	const struct wanted wanted = wanted_of(ps->delimiter);
 	const char *field = c->p, *word = c->p, *end = c->end;
 
 	r->n = 0;
@@ -126,7 +125,7 @@ static inline enum scan scan_row(struct weir_row_parser *ps, const struct weir_r
 		}
 		if (word >= end)
 			break;
-		hits = hits_at(&wanted, word);
+		hits = hits_at(wanted, word);
 		for (; hits; hits &= hits - 1) {
 			const char *at = word + first_of(hits);
 
@@ -254,6 +253,7 @@ static inline enum weir_store store_row(struct weir_row_parser *ps, struct weir_
 enum weir_rows_stop weir__csv_run(struct weir_row_parser *ps, struct weir_row_cursor *c, struct weir_batch *b, uint32_t max, struct weir_row_fault *fault)
 {
 	const struct weir_csv_column *bad = NULL;
+	const struct wanted wanted = wanted_of(ps->delimiter);
 	struct row r = { 0 };
 
 	while (b->rows < max) {
@@ -262,7 +262,7 @@ enum weir_rows_stop weir__csv_run(struct weir_row_parser *ps, struct weir_row_cu
 
 		if ((c->limit && c->p >= c->limit) || (c->last && c->p == c->end))
 			return WEIR_ROWS_END;
-		s = scan_row(ps, c, &r);
+		s = scan_row(ps, &wanted, c, &r);
 		if (s == SCAN_MORE)
 			return WEIR_ROWS_MORE;
 		if (s != SCAN_ROW)
@@ -361,13 +361,14 @@ static int map_columns(struct weir_row_parser *ps, struct weir_error *err)
 
 enum weir_rows_stop weir_row_parser_header(struct weir_row_parser *ps, struct weir_row_cursor *c, struct weir_error *err)
 {
+	const struct wanted wanted = wanted_of(ps->delimiter);
 	struct row r;
 	char **names;
 	enum scan s;
 
 	if (c->last && c->p == c->end)
 		return WEIR_ROWS_END;
-	s = scan_row(ps, c, &r);
+	s = scan_row(ps, &wanted, c, &r);
 	if (s == SCAN_MORE && !c->full)
 		return WEIR_ROWS_MORE;
 	if (s != SCAN_ROW) {
@@ -381,7 +382,7 @@ enum weir_rows_stop weir_row_parser_header(struct weir_row_parser *ps, struct we
 			return WEIR_ROWS_NOMEM;
 		ps->spans = spans;
 		ps->span_cap = r.n;
-		(void)scan_row(ps, c, &r);
+		(void)scan_row(ps, &wanted, c, &r);
 	}
 	if (take_names(ps, r.n, &names))
 		return WEIR_ROWS_NOMEM;

@@ -446,12 +446,11 @@ static char *put_two(char *to, int v)
 	return to + 2;
 }
 
-char *weir__format_time(char *to, int64_t ms)
+static char *put_date(char *to, int64_t days)
 {
-	int64_t rest = ms % DAY_MS, days = ms / DAY_MS - (rest < 0), year, absolute;
+	int64_t year, absolute;
 	int month, day;
 
-	rest += rest < 0 ? DAY_MS : 0;
 	weir_date_of_days(days, &year, &month, &day);
 	absolute = year < 0 ? -year : year;
 	if (year > 9999)
@@ -467,7 +466,23 @@ char *weir__format_time(char *to, int64_t ms)
 	*to++ = '-';
 	to = put_two(to, month);
 	*to++ = '-';
-	to = put_two(to, day);
+	return put_two(to, day);
+}
+
+char *weir__format_time(char *to, int64_t ms)
+{
+	static _Thread_local struct { int64_t days; uint32_t n; char text[28]; } last; /* rows tend to share their date */
+	int64_t rest = ms % DAY_MS, days = ms / DAY_MS - (rest < 0);
+
+	rest += rest < 0 ? DAY_MS : 0;
+	if (days != last.days || last.n == 0) {
+		last.days = days;
+		last.n = (uint32_t)(put_date(last.text, days) - last.text);
+	}
+	memcpy(to, last.text, 16); /* most dates are shorter, and the caller has the room */
+	if (last.n > 16)
+		memcpy(to + 16, last.text + 16, last.n - 16);
+	to += last.n;
 	*to++ = 'T';
 	to = put_two(to, (int)(rest / 3600000));
 	*to++ = ':';

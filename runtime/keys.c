@@ -48,8 +48,8 @@ static inline bool ascii_hash(const struct weir_str *s, int32_t *out)
 	return any < 0x80;
 }
 
-/* One body for each kind of key, with the kind and the selection decided outside the loops (keyed count, 10 k keys: 8 ns a row less). java[i] is the
- * Java hash of the i-th selected row. */
+/* One body for each kind of key, with the kind and the selection decided outside the loops. java[i] is the Java hash of the i-th
+ * selected row. */
 static inline __attribute__((always_inline)) int hash_rows(const struct weir_type *t, enum weir_kind kind, const char *keys, const uint16_t *pick, uint32_t n, uint64_t *hashes,
 							   int32_t *java, struct weir_error *err)
 {

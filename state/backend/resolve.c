@@ -10,7 +10,8 @@
  *   2. Every address has been touched: the caller may write at once.
  *   3. A row is prepared (its tag, the address of its home slot, a prefetch) DISTANCE rows before it is looked at. No table moves in between: debts are
  *      paid when a table's first row is prepared, and when an insertion moves a table, the rows prepared by then are prepared again.
- * Most rows are answered by the slot at home, without another look at the table (keyed count, 10 k keys: 8.9 -> 5 ns a row).
+ * Most rows are answered by the slot at home, without another look at the table; most others by its neighbour, which is prefetched with it (keyed count of
+ * 1 M keys: 33 -> 30 ns a row; hourly window: 69 -> 61).
  */
 #include "state/backend/hashmap.h"
 
