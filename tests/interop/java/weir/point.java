@@ -1,0 +1,8 @@
+package weir;
+
+/** struct point of kinds.c. */
+public class point {
+    public int x;
+    public double y;
+    public String label;
+}
