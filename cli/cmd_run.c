@@ -46,6 +46,7 @@ struct run {
 	struct weir_control *control;
 	struct weir_fs_lock *lock;
 	char *restore, *restore_found;
+	struct weir_error damaged; /* --resume: a checkpoint newer than restore_found that was complete once */
 	uint32_t parallelism, max_parallelism;
 	int ready_fd;           /* detached: tell the parent */
 	bool quiet_note;
@@ -188,18 +189,39 @@ static void own_id(const char *name, uint32_t n, char out[33])
 		snprintf(out + 2 * i, 3, "%02x", sum[i]);
 }
 
+static void note_damage(void *arg, const char *uri, const struct weir_error *why)
+{
+	struct weir_error *damaged = arg;
+
+	(void)uri;
+	if (!damaged->code && weir_code_disposition(why->code) == WEIR_DAMAGED)
+		*damaged = *why;
+}
+
 static void skipped(void *arg, const char *uri, const struct weir_error *why)
 {
 	char text[1200];
 
-	(void)arg;
-	fprintf(stderr, "weir: %s is not complete and is passed over: %s\n", uri, weir_error_text(why, text, sizeof(text)));
+	note_damage(arg, uri, why);
+	if (weir_code_disposition(why->code) != WEIR_DAMAGED)
+		fprintf(stderr, "weir: %s is not complete and is passed over: %s\n", uri, weir_error_text(why, text, sizeof(text)));
+}
+
+/* It has been complete, so results were committed with it: an older one would write them again, and so would a fresh start. */
+static int refuse_damaged(const struct run *r, struct weir_error *err)
+{
+	char older[600] = "no older one is complete";
+
+	if (r->restore_found)
+		snprintf(older, sizeof(older), "the newest complete one is %s: start from that with -s, and what was committed since is written again", r->restore_found);
+	return weir_error_at(err, r->damaged.code, r->damaged.path, r->damaged.offset, "the newest checkpoint is damaged: %.500s; %s", r->damaged.msg, older);
 }
 
 #define RUNS_GAP 16 /* numbers without checkpoints behind which no more are looked for */
 
 /* The last run of this job that has a complete checkpoint: its id and that checkpoint (malloc'ed). *out_next: the number of the next run. */
-static int find_last_run(const char *dir, const char *name, weir_store_skip_fn *skip, char id[33], char **out_uri, uint32_t *out_next, struct weir_error *err)
+static int find_last_run(const char *dir, const char *name, weir_store_skip_fn *skip, struct weir_error *out_damaged, char id[33], char **out_uri, uint32_t *out_next,
+			 struct weir_error *err)
 {
 	uint32_t gap = 0;
 	int code = 0;
@@ -207,12 +229,14 @@ static int find_last_run(const char *dir, const char *name, weir_store_skip_fn *
 	*out_uri = NULL;
 	*out_next = 0;
 	for (uint32_t n = 0; !code && gap < RUNS_GAP; n++) {
-		struct weir_error none = WEIR_ERROR_INIT;
+		struct weir_error none = WEIR_ERROR_INIT, damaged = WEIR_ERROR_INIT;
 		char uri[4300], of[33], *found = NULL;
 
 		own_id(name, n, of);
 		snprintf(uri, sizeof(uri), "%s/%s", dir, of);
-		code = weir_store_newest(uri, &found, skip, NULL, &none);
+		code = weir_store_newest(uri, &found, skip, &damaged, &none);
+		if (code == 0 || damaged.code)
+			*out_damaged = damaged; /* of the last run that has checkpoints */
 		gap = code ? gap + 1 : 0;
 		if (code == 0) {
 			free(*out_uri);
@@ -238,12 +262,16 @@ static int choose_resume(struct run *r, const char *own, struct weir_error *err)
 		return weir_error_set(err, WEIR_EINVALID, "--resume needs the folder of the checkpoints: -D execution.checkpointing.dir=DIR");
 	if (weir_args_value(r->args, "fromSavepoint"))
 		return weir_error_set(err, WEIR_EINVALID, "--resume and -s exclude each other");
+	if (r->damaged.code)
+		return refuse_damaged(r, err);
 	if (own) {
 		c->restore = own;
 		return 0;
 	}
-	code = weir_store_newest(c->dir, &r->restore_found, skipped, NULL, &none); /* of a job with another name, or Flink's */
-	if (code == 0) {
+	code = weir_store_newest(c->dir, &r->restore_found, note_damage, &r->damaged, &none); /* of a job with another name, or Flink's */
+	if (r->damaged.code) {
+		code = refuse_damaged(r, err);
+	} else if (code == 0) {
 		c->restore = r->restore_found;
 	} else if (code == WEIR_ENOTFOUND) {
 		fprintf(stderr, "weir: no checkpoint in %s yet: starting afresh\n", c->dir);
@@ -268,7 +296,7 @@ static int choose_start(struct run *r, struct weir_rng *rng, struct weir_error *
 	else /* no folder to be found in again: an id of its own, as in Flink */
 		weir_rng_hex(rng, c->job_id, 32);
 	if (c->dir && c->create_subdir)
-		code = find_last_run(c->dir, r->plan->job_name, resume ? skipped : NULL, last, &r->restore_found, &next, err);
+		code = find_last_run(c->dir, r->plan->job_name, resume ? skipped : NULL, &r->damaged, last, &r->restore_found, &next, err);
 	if (code)
 		return code;
 	if (resume) {
@@ -472,7 +500,7 @@ static int detach(struct run *r, int *out_status, struct weir_error *err)
 
 static int run_run(const struct weir_args *args, struct weir_error *err)
 {
-	struct run r = { .args = args, .ready_fd = -1 };
+	struct run r = { .args = args, .ready_fd = -1, .damaged = WEIR_ERROR_INIT };
 	int status = 0, code = configure(&r, err);
 
 	if (!code)

@@ -307,6 +307,11 @@ static void after_failure(struct weir_job *j)
 		over(j, WEIR_JOB_CANCELED);
 		return;
 	}
+	if (j->restore && weir_code_disposition(j->err.code) == WEIR_DAMAGED) { /* it will be as damaged the next time */
+		weir_ckpt_suggest(j->restore->fs, j->restore->path, &j->err);
+		over(j, WEIR_JOB_FAILED);
+		return;
+	}
 	weir_failover_step(&j->failover, weir__job_now_ms(j), weir_code_disposition(j->err.code), &j->rng, &d);
 	if (!d.restart) {
 		over(j, WEIR_JOB_FAILED);
