@@ -121,7 +121,7 @@ static void plan_faults(struct run *r)
 			faults[n++] = (struct sim_fs_fault){ .at = 1 + below(r, few), .changing = changing, .times = chance(r, 4) ? 1 + (int)below(r, 4) : 1,
 							     .code = changing && chance(r, 8) ? WEIR_ENOSPC : WEIR_EIO };
 		}
-	if (r->faulty && chance(r, 5))
+	if (r->faulty && chance(r, r->s.config.max_concurrent > 1 ? 10 : 5)) /* checkpoints overtake each other: then a restart from the right one */
 		user = 1 + below(r, few);
 	r->user_fault = user != 0;
 	sim_fs_arm(&r->fs, faults, n);
@@ -362,7 +362,7 @@ static struct sim_host *new_host(struct run *r)
 {
 	struct sim_host_config c = { .seed = weir_rng_next(&r->rng), .step_ns = 20000 + below(r, 300000), .work_ns = 1000 + below(r, chance(r, 8) ? 100000 : 1500000), .uneven = chance(r, 6) };
 
-	if (r->attempt < r->s.attempts && chance(r, 4)) {
+	if (r->attempt < r->s.attempts && chance(r, r->s.config.max_concurrent > 1 ? 10 : 4)) {
 		c.slow_in_1024 = below(r, 200);
 		c.slow_ns = 1000000 + below(r, 40000000);
 	}

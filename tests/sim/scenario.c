@@ -78,7 +78,7 @@ static void make_config(struct sim_scenario *s, struct weir_rng *r)
 	c->interval_ms = chance(r, 1) ? 0 : range(r, 1, chance(r, 8) ? 4 : 20);
 	c->min_pause_ms = chance(r, 4) ? range(r, 1, 5) : 0;
 	c->timeout_ms = chance(r, 3) ? range(r, 2, 20) : 600000;
-	c->max_concurrent = chance(r, 5) ? 1 + below(r, 4) : 1;
+	c->max_concurrent = chance(r, 6) ? 2 + below(r, 3) : 1;
 	c->tolerable_failed = chance(r, 8) ? -1 : (int32_t)below(r, 3);
 	c->create_subdir = chance(r, 12);
 	c->num_retained = chance(r, 8) ? 1 : 1 + below(r, 3);
