@@ -77,16 +77,19 @@ static double run_once(const char *const *argv, bool to_end)
 	return to_end ? measure_wall_s() - t : got ? first : -1;
 }
 
-static double typical_ms(const char *const *argv, bool to_end, uint32_t runs)
+/* *out_least: the fastest; on a busy machine it says more than the median. */
+static double typical_ms(const char *const *argv, bool to_end, uint32_t runs, double *out_least)
 {
-	double v[128];
+	double v[128], median;
 
 	for (uint32_t i = 0; i < runs; i++) {
 		v[i] = run_once(argv, to_end);
 		if (v[i] < 0)
 			return -1;
 	}
-	return measure_median(v, runs) * 1e3;
+	median = measure_median(v, runs) * 1e3; /* sorts */
+	*out_least = v[0] * 1e3;
+	return median;
 }
 
 static WEIR_PRINTF(1, 2) bool shell(const char *fmt, ...)
@@ -179,9 +182,12 @@ int main(int argc, char **argv)
 		const char *nothing[] = { "/bin/true", NULL }, *version[] = { s.weir, "--version", NULL };
 		const char *job[] = { s.weir, "run", s.job, "--", "--input", s.csv, NULL };
 
-		ok = print("weir --version", typical_ms(version, true, s.runs), "ms", 3) && print("first result of a one-row job", typical_ms(job, false, s.runs), "ms", 20) &&
-		     print("memory of an idle job", idle_mb(&s), "MB", 16);
-		printf("    to start and end /bin/true: %.1f ms\n", typical_ms(nothing, true, s.runs));
+		double least[3];
+
+		ok = print("weir --version", typical_ms(version, true, s.runs, &least[0]), "ms", 3) &&
+		     print("first result of a one-row job", typical_ms(job, false, s.runs, &least[1]), "ms", 20) && print("memory of an idle job", idle_mb(&s), "MB", 16);
+		if (ok && typical_ms(nothing, true, s.runs, &least[2]) >= 0)
+			printf("    least: --version %.1f ms, first result %.1f ms; to start and end /bin/true: %.1f ms\n", least[0], least[1], least[2]);
 	}
 	(void)shell("rm -rf '%s'", s.dir);
 	return ok ? 0 : 1;
