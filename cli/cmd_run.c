@@ -54,10 +54,11 @@ struct run {
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t interrupts;
+static volatile sig_atomic_t interrupts, interrupted_by;
 
 static void on_interrupt(int sig)
 {
+	interrupted_by = sig;
 	if (interrupts++) {
 		static const char text[] = "\nweir: ended at once\n";
 
@@ -144,6 +145,7 @@ static int configure(struct run *r, struct weir_error *err)
 		code = weir_args_i64(r->args, "parallelism", 1, 32768, &p, err);
 		r->parallelism = (uint32_t)p;
 	}
+	r->job_config.max_parallelism = r->max_parallelism;
 	if (weir_args_has(r->args, "allowNonRestoredState"))
 		r->job_config.allow_non_restored = true;
 	if (weir_args_value(r->args, "fromSavepoint"))
@@ -403,7 +405,7 @@ static int report(struct run *r, int64_t started_ns, struct weir_error *err)
 	if (code == WEIR_ECANCELED && interrupts) {
 		fprintf(stderr, "weir: job %s was stopped\n", r->plan->job_name);
 		weir_error_clear(err);
-		return 128 + SIGINT;
+		return 128 + interrupted_by;
 	}
 	if (code)
 		return code;

@@ -173,7 +173,7 @@ static int run_compiler(char *const argv[], struct weir_error *err)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return weir_error_set(err, WEIR_ENOTFOUND, "the C compiler '%s' cannot be run; install one, set CC, or give a built .so", argv[0]);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : WEIR_EFAILED;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : WEIR_EINVALID;
 }
 
 static int compile(const char *path, char *out, size_t size, struct weir_error *err)

@@ -97,13 +97,12 @@ int weir_assign_check(const struct weir_operator_state *stored, uint32_t paralle
 	if (set_max != 0 && set_max != max)
 		return weir_error_set(err, WEIR_EINCOMPATIBLE,
 				      "operator '%s': its state was stored with max parallelism %u, and the job sets %u: leave pipeline.max-parallelism "
-				      "unset or set it to %u, or change the savepoint first with 'weir state rescale --max-parallelism %u'",
-				      who, max, set_max, max, set_max);
+				      "unset, or set it to %u (the stored keys are grouped by it)",
+				      who, max, set_max, max);
 	if (parallelism > max)
 		return weir_error_set(err, WEIR_EINCOMPATIBLE,
-				      "operator '%s': parallelism %u is above the max parallelism %u of its stored state: lower it to %u or less (-p %u), or "
-				      "change the savepoint first with 'weir state rescale --max-parallelism %u'",
-				      who, parallelism, max, max, max, weir_max_parallelism_default(parallelism));
+				      "operator '%s': parallelism %u is above the max parallelism %u of its stored state: lower it to %u or less (-p %u)",
+				      who, parallelism, max, max, max);
 	*out_max = max;
 	return 0;
 }

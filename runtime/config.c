@@ -324,12 +324,35 @@ static int load_lines(struct loading *l, char *text)
 	return code;
 }
 
+static int load_yaml(struct loading *l, const char *text, size_t n)
+{
+	struct fy_diag *diag = fy_diag_create(NULL);
+	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET, .diag = diag };
+	struct fy_diag_error *why;
+	struct fy_document *doc;
+	void *iter = NULL;
+	int code = 0;
+
+	if (!diag)
+		return weir_error_set(l->err, WEIR_ENOMEM, "out of memory");
+	fy_diag_set_collect_errors(diag, true); /* else they are printed */
+	doc = fy_document_build_from_string(&cfg, text, n);
+	if (!doc) {
+		why = fy_diag_errors_iterate(diag, &iter);
+		code = weir_error_at(l->err, WEIR_EINVALID, l->path, WEIR_NO_OFFSET, "line %d, column %d: the configuration is not well-formed YAML: %s",
+				     why ? why->line : 1, why ? why->column : 1, why && why->msg ? why->msg : "a key stands twice, perhaps");
+	} else if (fy_document_root(doc)) {
+		code = load_node(l, fy_document_root(doc), "", 0);
+	}
+	fy_document_destroy(doc);
+	fy_diag_destroy(diag);
+	return code;
+}
+
 int weir_config_load(struct weir_config *c, const char *path, weir_config_notice_fn *notice, void *arg, struct weir_error *err)
 {
 	struct loading l = { c, path, notice, arg, err };
 	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-	struct fy_parse_cfg quiet = { .flags = FYPCF_QUIET };
-	struct fy_document *doc;
 	char text[65536];
 	size_t n;
 	FILE *f = fopen(path, "re");
@@ -346,13 +369,7 @@ int weir_config_load(struct weir_config *c, const char *path, weir_config_notice
 		return code;
 	if (strcmp(base, "flink-conf.yaml") == 0)
 		return load_lines(&l, text);
-	doc = fy_document_build_from_string(&quiet, text, n);
-	if (!doc)
-		return weir_error_at(err, WEIR_EINVALID, path, WEIR_NO_OFFSET, "the configuration is not well-formed YAML (or has a key twice)");
-	if (fy_document_root(doc))
-		code = load_node(&l, fy_document_root(doc), "", 0);
-	fy_document_destroy(doc);
-	return code;
+	return load_yaml(&l, text, n);
 }
 
 /* ---- to a job ---- */

@@ -39,6 +39,7 @@ struct weir_job_config {
 	/* restore */
 	const char *restore;              /* URI of a checkpoint or savepoint, or NULL */
 	bool allow_non_restored;
+	uint32_t max_parallelism;         /* asked for by the configuration: must be that of the restored state; 0 = take the state's */
 };
 /* Flink's defaults. */
 struct weir_job_config weir_job_config_default(void);

@@ -67,7 +67,7 @@ int weir__job_check_fit(struct weir_job *j, const struct weir_ckpt *c, struct we
 
 		if (!n || !has_state(&c->operators[i]))
 			continue;
-		code = weir_assign_check(&c->operators[i], n->parallelism, 0, &n->max_parallelism, err);
+		code = weir_assign_check(&c->operators[i], n->parallelism, j->cfg.max_parallelism, &n->max_parallelism, err);
 		if (code)
 			weir_error_wrap(err, "operator '%s'", n->uid);
 	}

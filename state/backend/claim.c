@@ -221,7 +221,8 @@ int weir__state_claim(struct weir_state *s, const struct weir_state_desc *d, str
 		return weir_error_set(err, WEIR_EINCOMPATIBLE, "state '%s': the restored namespace does not fit: %s", s->name, why);
 	compat = weir_type_compat(s->stored, stored, why, sizeof(why));
 	if (compat == WEIR_COMPAT_INCOMPATIBLE)
-		return weir_error_set(err, WEIR_EINCOMPATIBLE, "state '%s': the restored values do not fit: %s", s->name, why);
+		return weir_error_set(err, WEIR_EINCOMPATIBLE, "state '%s': the restored values do not fit: %s; keep the stored type in the job, or migrate the state (weir state migrate)",
+				      s->name, why);
 	if (s->form >= WEIR__WHOLE_FULL)
 		return weir_error_set(err, WEIR_EINCOMPATIBLE, "state '%s': the restored values are of a serializer weir does not know (%s)", s->name,
 				      s->stored->java ? s->stored->java : "inside of a container");
