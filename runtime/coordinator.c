@@ -165,13 +165,6 @@ static struct tally count_pending(const struct weir_coordinator *c)
 	return t;
 }
 
-uint32_t weir_coordinator_npending(const struct weir_coordinator *c)
-{
-	struct tally t = count_pending(c);
-
-	return t.checkpoints + t.others;
-}
-
 bool weir_coordinator_is_writing(const struct weir_coordinator *c)
 {
 	for (int i = 0; i < WEIR_COORD_PENDING_MAX; i++)

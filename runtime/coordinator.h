@@ -200,7 +200,6 @@ int weir_coordinator_step(struct weir_coordinator *c, const struct weir_coordina
 
 /* A metadata write is under way. After a failure, wait for it before choosing the checkpoint to restart from. */
 bool weir_coordinator_is_writing(const struct weir_coordinator *c);
-uint32_t weir_coordinator_npending(const struct weir_coordinator *c);
 const char *weir_coordinator_kind_name(enum weir_coordinator_kind k);
 const char *weir_coordinator_job_name(enum weir_coordinator_job j);
 bool weir_coordinator_job_may(enum weir_coordinator_job from, enum weir_coordinator_job to);

@@ -105,7 +105,5 @@ struct weir_plan {
 int weir_plan_make(struct weir_env *env, uint32_t default_parallelism, uint32_t max_parallelism, struct weir_plan **out, struct weir_error *err) WEIR_CHECK;
 /* Flink's JSON plan: {"jid","name","type","nodes":[...]}. */
 int weir_plan_json(const struct weir_plan *p, const char *job_id, struct weir_buf *out) WEIR_CHECK;
-/* Flink's default for a parallelism: next power of two of 1.5 p, at least 128, at most 32768. */
-uint32_t weir_default_max_parallelism(uint32_t parallelism);
 
 #endif

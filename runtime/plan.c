@@ -9,16 +9,8 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "runtime/assign.h"
 #include "runtime/graph.h"
-
-uint32_t weir_default_max_parallelism(uint32_t p)
-{
-	uint64_t want = (uint64_t)p + p / 2, n = 128;
-
-	while (n < want && n < 32768)
-		n *= 2;
-	return (uint32_t)n;
-}
 
 static int check(struct weir_env *env, uint32_t max_parallelism, struct weir_error *err)
 {
@@ -79,7 +71,7 @@ int weir_plan_make(struct weir_env *env, uint32_t parallelism, uint32_t max_para
 			widest = env->nodes.items[i]->parallelism;
 	}
 	if (!max_parallelism)
-		max_parallelism = weir_default_max_parallelism(widest);
+		max_parallelism = weir_max_parallelism_default(widest);
 	code = check(env, max_parallelism, err);
 	if (code)
 		return code;

@@ -27,7 +27,7 @@ static struct weir_type split_type = {
 	.fields = fields, .nfields = sizeof(fields) / sizeof(fields[0]), .null_offset = WEIR_NO_NULLS,
 };
 
-int weir_split_type(struct weir_type **out, struct weir_error *err)
+static int prepare_type(struct weir_type **out, struct weir_error *err)
 {
 	*out = &split_type;
 	return weir_type_prepare(&split_type, err);
@@ -229,7 +229,7 @@ static int by_place(const void *a, const void *b)
 int weir_splits_restore(struct weir_split_list *l, struct weir_op *op, struct weir_error *err)
 {
 	struct weir_type *type;
-	int rc = weir_split_type(&type, err);
+	int rc = prepare_type(&type, err);
 
 	if (!rc)
 		rc = weir_op_restored(op, WEIR_SPLITS_STATE, type, add_restored, l, err);
@@ -241,7 +241,7 @@ int weir_splits_restore(struct weir_split_list *l, struct weir_op *op, struct we
 int weir_splits_snapshot(const struct weir_split_list *l, int64_t watermark, struct weir_op_snapshot *out, struct weir_error *err)
 {
 	struct weir_type *type;
-	int rc = weir_split_type(&type, err);
+	int rc = prepare_type(&type, err);
 
 	if (!rc)
 		rc = weir_op_snapshot_list(out, WEIR_SPLITS_STATE, type, WEIR_SPLIT_DISTRIBUTE, err);

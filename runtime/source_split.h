@@ -28,7 +28,6 @@ struct weir_split_list {
 	struct weir_arena arena;         /* paths */
 };
 
-int weir_split_type(struct weir_type **out, struct weir_error *err) WEIR_CHECK;
 /* Lay out the input: a file, a folder (its files, and those of folders in it, in name order; names that begin with . or _ are left out), or "-". Keep
  * what falls to `subtask`: every split whose number modulo `parallelism` is subtask. Split numbers depend on the input alone. */
 int weir_splits_enumerate(struct weir_split_list *l, const char *uri, uint64_t split_bytes, uint32_t subtask, uint32_t parallelism, struct weir_error *err) WEIR_CHECK;

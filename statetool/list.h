@@ -29,7 +29,5 @@ int weir_state_list(struct weir_view *v, const struct weir_list_options *o, stru
 
 /* Bytes behind all handles of an operator. */
 uint64_t weir_operator_bytes(const struct weir_operator_state *op);
-/* "1.2 MiB". Returns buf. */
-const char *weir_bytes_text(uint64_t n, char buf[24]);
 
 #endif

@@ -69,7 +69,7 @@ static struct weir_type *parse_name(const char **p, int depth, struct weir_arena
 	return NULL;
 }
 
-struct weir_type *weir_type_parse_name(const char *text, struct weir_arena *mem, struct weir_error *err)
+static struct weir_type *parse_type_name(const char *text, struct weir_arena *mem, struct weir_error *err)
 {
 	const char *p = text;
 	struct weir_type *t = parse_name(&p, 0, mem, err);
@@ -175,7 +175,7 @@ static int add_field(struct fields *f, const char *spec, struct weir_arena *mem,
 	f->names[f->n] = weir_arena_text(mem, spec, len);
 	if (!type || !f->names[f->n])
 		return no_memory(err);
-	f->types[f->n] = weir_type_parse_name(type, mem, err);
+	f->types[f->n] = parse_type_name(type, mem, err);
 	if (!f->types[f->n])
 		return err ? err->code : WEIR_EINVALID;
 	f->added[f->n] = true;

@@ -32,7 +32,4 @@ int weir_schema_convert(const struct weir_schema *s, struct weir_slice value, st
 /* One value in canonical form (FULL): a LIST joined by 0x2c, a MAP value behind its null flag. */
 int weir_schema_convert_canonical(const struct weir_schema *s, struct weir_slice value, struct weir_buf *out, struct weir_error *err) WEIR_CHECK;
 
-/* "int64", "string", "list<int32>", "map<string,double>"; Java's names (int, long, short, byte, Integer, ...) too. NULL with *err. */
-struct weir_type *weir_type_parse_name(const char *text, struct weir_arena *mem, struct weir_error *err);
-
 #endif

@@ -41,16 +41,6 @@ const char *weir_state_kind_name(enum weir_state_kind k)
 	return (unsigned)k < WEIR_STATE_KIND_MAX ? kind_names[k] : "unknown";
 }
 
-bool weir_state_kind_parse(const char *name, enum weir_state_kind *out)
-{
-	for (int k = 0; k < WEIR_STATE_KIND_MAX; k++)
-		if (strcmp(kind_names[k], name) == 0) {
-			*out = (enum weir_state_kind)k;
-			return true;
-		}
-	return false;
-}
-
 /* ---- open and close ---- */
 
 static int compare_states(const void *a, const void *b)

@@ -23,7 +23,6 @@ enum weir_state_kind {
 };
 /* "value", "list", ... "operator-union", as the dump prints them. */
 const char *weir_state_kind_name(enum weir_state_kind k);
-bool weir_state_kind_parse(const char *name, enum weir_state_kind *out);
 
 struct weir_state_info {
 	const struct weir_operator_state *op; /* NULL for master state */

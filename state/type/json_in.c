@@ -26,7 +26,7 @@ int weir__json_fail(struct json_in *j, const char *expected)
 			      left > 24 ? "..." : "");
 }
 
-void weir__json_space(struct json_in *j)
+static void skip_space(struct json_in *j)
 {
 	while (j->p < j->end && (*j->p == ' ' || *j->p == '\t' || *j->p == '\n' || *j->p == '\r'))
 		j->p++;
@@ -34,7 +34,7 @@ void weir__json_space(struct json_in *j)
 
 char weir__json_peek(struct json_in *j)
 {
-	weir__json_space(j);
+	skip_space(j);
 	return j->p < j->end ? *j->p : 0;
 }
 
@@ -57,7 +57,7 @@ bool weir__json_word(struct json_in *j, const char *word)
 {
 	size_t n = strlen(word);
 
-	weir__json_space(j);
+	skip_space(j);
 	if ((size_t)(j->end - j->p) < n || memcmp(j->p, word, n) != 0)
 		return false;
 	j->p += n;
@@ -123,7 +123,7 @@ int weir__json_int(struct json_in *j, int64_t min, int64_t max, int64_t *out)
 	size_t n;
 	long long v;
 
-	weir__json_space(j);
+	skip_space(j);
 	n = number_length(j);
 	if (n == 0 || n >= sizeof(text))
 		return weir__json_fail(j, "a whole number");
@@ -186,13 +186,13 @@ static int skip_scalar(struct json_in *j)
 	return code;
 }
 
-int weir__json_skip(struct json_in *j, struct json_span *out)
+static int skip_any(struct json_in *j, struct json_span *out)
 {
 	char closers[MAX_NESTING];
 	uint32_t depth = 0;
 	int code = 0;
 
-	weir__json_space(j);
+	skip_space(j);
 	out->p = j->p;
 	do {
 		char c = weir__json_peek(j);
@@ -238,7 +238,7 @@ static int take_member(struct json_in *j, uint32_t n, const char *const *names, 
 			code = weir_error_set(j->err, WEIR_EPARSE, "JSON: an object of class %s where %s is stored", weir_buf_cstr(key), class_name);
 		return code;
 	}
-	code = weir__json_skip(j, &span);
+	code = skip_any(j, &span);
 	if (code)
 		return code;
 	while (i < n && strcmp(names[i], name) != 0)

@@ -16,7 +16,6 @@ struct json_span {
 };
 
 int weir__json_fail(struct json_in *j, const char *expected);
-void weir__json_space(struct json_in *j);
 /* The next character that is not blank, or 0. */
 char weir__json_peek(struct json_in *j);
 int weir__json_expect(struct json_in *j, char c);
@@ -27,8 +26,6 @@ bool weir__json_word(struct json_in *j, const char *word);
 int weir__json_string(struct json_in *j, struct weir_buf *text);
 int weir__json_int(struct json_in *j, int64_t min, int64_t max, int64_t *out);
 int weir__json_float(struct json_in *j, bool single, double *out);
-/* Step over one value of any kind. */
-int weir__json_skip(struct json_in *j, struct json_span *out);
 /* An object with members of these names in any order, each at most once; spans[i] receives where names[i] is. A member "@" must be
  * the text `class_name`. Other members are errors. */
 int weir__json_object(struct json_in *j, uint32_t n, const char *const *names, const char *class_name, struct json_span *spans);

@@ -249,11 +249,12 @@ WEIR_TEST(table_hashes)
 {
 	int64_t n = -5;
 	int32_t m = -5;
-	struct weir_str s = weir_str_of("hello");
+	struct weir_str s = weir_str_of("hello"), longer = weir_str_of("hello, hello, hello");
 
 	ck_assert(weir_type_hash(&weir_int64, &n) == weir_hash_u64((uint64_t)n));
 	ck_assert(weir_type_hash(&weir_int32, &m) == weir_hash_u64((uint64_t)n));
-	ck_assert(weir_type_hash(&weir_string, &s) == weir_xxh3("hello", 5));
+	ck_assert(weir_type_hash(&weir_string, &s) == weir_hash_str(&s));
+	ck_assert(weir_type_hash(&weir_string, &longer) == weir_xxh3("hello, hello, hello", 19));
 }
 
 WEIR_TEST(java_lengths)
