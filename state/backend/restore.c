@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/order.h"
 
 /* The native form follows from the type alone. */
 static bool is_plain(const struct weir_type *t)
@@ -387,17 +388,9 @@ static int by_offset(const void *a, const void *b)
 /* Where the group at `offset` ends: the next larger offset, or the end of the stream. */
 static int64_t group_end(const int64_t *sorted, uint32_t n, int64_t offset, int64_t size)
 {
-	uint32_t lo = 0, hi = n;
+	size_t next = weir_above_i64(sorted, n, offset);
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (sorted[mid] <= offset)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < n ? sorted[lo] : size;
+	return next < n ? sorted[next] : size;
 }
 
 static int read_groups(struct restoring *r, const struct weir_keyed_handle *h, struct weir_slice stream, const int64_t *sorted)

@@ -99,8 +99,8 @@ static int check_size(const struct weir_stream_handle *h, const char *path, uint
 {
 	if (h->kind == WEIR_HANDLE_SEGMENT) {
 		if (size < (uint64_t)h->start + (uint64_t)h->size)
-			return weir_error_at(err, WEIR_ECORRUPT, path, WEIR_NO_OFFSET, "the file has %llu bytes, the checkpoint needs bytes %lld to %lld of it",
-					     (unsigned long long)size, (long long)h->start, (long long)(h->start + h->size));
+			return weir_error_at(err, WEIR_ECORRUPT, path, WEIR_NO_OFFSET, "the file has %llu bytes, the checkpoint needs bytes %llu to %llu of it",
+					     (unsigned long long)size, (unsigned long long)h->start, (unsigned long long)h->start + (unsigned long long)h->size);
 		return 0;
 	}
 	if (h->size >= 0 && (h->longer ? size < (uint64_t)h->size : size != (uint64_t)h->size))
