@@ -45,7 +45,7 @@ all: $(BUILD)/weir ## build build/weir and build/libweir.a
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  CC   $<")
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(if $(filter fusefs/%,$<),$(FUSE_CFLAGS)) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(if $(filter fusefs/%,$<),$(FUSE_CFLAGS)) $(if $(filter bench/%,$<),-DWEIR_BENCH_FLAGS='"$(OPT)"') -MMD -MP -c $< -o $@
 
 $(BUILD)/libweir.a: $(call obj,$(LIB_SRC))
 	@$(if $(V),,echo "  AR   $@")
@@ -128,8 +128,9 @@ sim: $(BUILD)/sim ## the simulator: SEEDS=20000 [FIRST=n]
 	@$(BUILD)/sim $(SEEDS) $(FIRST)
 
 .PHONY: tidy
-tidy: ## the one hard rule: includes point down
+tidy: ## includes point down; READMEs name what there is
 	@tests/tidy/includes.sh
+	@tests/tidy/readmes.sh
 
 .PHONY: headers
 headers: ## every header compiles alone

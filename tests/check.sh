@@ -50,7 +50,7 @@ for part in $parts; do
              count asan-fuzz replay build/asan
              build BUILD=build/asan SAN=address,undefined OPT=-O1 build/asan/sim && count asan-sim build/asan/sim 1000 ;;
     tsan)    build BUILD=build/tsan SAN=thread OPT=-O1 all tests
-             count tsan env QUIET=1 TSAN_OPTIONS=halt_on_error=1 WEIR_TEST_TIMEOUT=600 tests/run.sh build/tsan backend ;;
+             count tsan env QUIET=1 TSAN_OPTIONS=halt_on_error=1 WEIR_TEST_TIMEOUT=600 tests/run.sh build/tsan backend job space states ;;
     *)       echo "unknown part: $part"; exit 2 ;;
     esac
 done

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# tests/run.sh BUILD [NAME]: run the unit programs of one build folder and add up their counts.
+# tests/run.sh BUILD [NAME...]: run the unit programs of one build folder (those whose name has one of the words) and add up their counts.
 set -u
 export WEIR_SOURCE=${WEIR_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
-build=$1; only=${2:-}
+build=$1; shift; only=$(IFS='|'; echo "$*")
 passed=0; failed=0; skipped=0
-for t in $(find "$build/tests" -type f -perm -u+x -name "test_*${only}*" | sort); do
+for t in $(find "$build/tests" -type f -perm -u+x -name 'test_*' | grep -E "/test_[a-z0-9_]*(${only})[a-z0-9_]*$" | sort); do
     out=$("$t" 2>&1); rc=$?
     line=$(printf '%s\n' "$out" | grep -E '^[a-z0-9_]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' | tail -n 1)
     if [ -z "$line" ]; then

@@ -5,7 +5,7 @@ plain
 slow="-- --input in.csv --output o --rows-per-second 150"
 rest="-- --input in.csv --output o"
 fresh() { rm -rf o ck sp; }
-complete() { find "$1" -name _metadata | wc -l; }
+how_many() { find "$1" -name _metadata | wc -l; }
 path() { sed -n 's/.* Path: file://p' out; }
 run 0 "$weir" list; out_empty; err_has "No running jobs."
 run 0 "$weir" list --json; out_has '{"jobs":[]}'; err_empty
@@ -19,7 +19,7 @@ run 2 "$weir" savepoint --type odd delays sp; err_has "--type odd: give canonica
 run 0 "$weir" savepoint delays sp; out_has "Savepoint completed. Path: file:$PWD/sp/savepoint-${id:0:6}-"; canonical=$(path)
 run 0 "$weir" savepoint --type native "${id:0:8}" sp; native=$(path)
 run 0 "$weir" savepoint --json "$id" sp; out_has '{"location":"file:'
-(mkdir elsewhere && cd elsewhere && "$weir" savepoint delays here > /dev/null 2>&1); [ "$(complete elsewhere/here)" = 1 ] && pass || fail "a relative folder is that of who asks"
+(mkdir elsewhere && cd elsewhere && "$weir" savepoint delays here > /dev/null 2>&1); [ "$(how_many elsewhere/here)" = 1 ] && pass || fail "a relative folder is that of who asks"
 run 0 "$weir" checkpoint delays; out_has "Checkpoint completed. Path: file:$PWD/ck/$id/chk-"; chk=$(path)
 printf 'x' > file; run 4 "$weir" savepoint delays file; err_has "$PWD/file"
 run 0 "$weir" list; out_has "(RUNNING)"                                                # a savepoint that fails harms nobody
@@ -40,7 +40,7 @@ fresh; start "$delays" $slow; until_rows 40; run 0 "$weir" cancel delays; out_ha
 [ -z "$(results o)" ] && pass || fail "a canceled job without checkpoints committed"
 # Ctrl-C once: a last checkpoint, where there are any; then the same command goes on
 fresh; start -Dexecution.checkpointing.dir=ck --resume "$delays" $slow; until_rows 40; kill -INT $job; ends 130
-err_has "stopping after a last checkpoint; once more ends it at once"; err_has "taken; go on from it"; [ "$(complete ck)" = 1 ] && pass || fail "no last checkpoint"
+err_has "stopping after a last checkpoint; once more ends it at once"; err_has "taken; go on from it"; [ "$(how_many ck)" = 1 ] && pass || fail "no last checkpoint"
 start -Dexecution.checkpointing.dir=ck --resume "$delays" $slow; until_rows 20; kill -TERM $job; ends 143; err_has "restored from"
 run 0 "$weir" run -Dexecution.checkpointing.dir=ck --resume "$delays" $rest; equal o
 run 0 "$weir" run -Dexecution.checkpointing.dir=ck --resume "$delays" $rest; err_has "had already finished"; equal o
