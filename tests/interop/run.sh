@@ -22,7 +22,16 @@ trap '[ -z "$bg" ] || kill -9 $bg 2>/dev/null; rm -rf "$work"' EXIT
 export XDG_RUNTIME_DIR=$work
 versions=${FLINKS:-1.20.1 2.1.1}
 cache=${WEIR_FLINK_CACHE:-$HOME/.cache/weir-flink}
-for v in $versions; do "$kit/get" "$v" > /dev/null 2> "$work/get.log" || { tail -n 3 "$work/get.log"; skip "Flink $v cannot be fetched"; }; done
+. "$kit/lib.sh"
+for v in $versions; do
+    "$kit/get" "$v" > /dev/null 2> "$work/get.log" || { tail -n 3 "$work/get.log"; skip "Flink $v cannot be fetched"; }
+    for project in oracle jobs; do
+        (built $project "$v") > "$work/mvn.log" 2>&1 && continue
+        tail -n 20 "$work/mvn.log"
+        grep -qE 'Could not (transfer|resolve)|cannot be resolved|Unknown host|offline mode' "$work/mvn.log" && skip "Maven cannot fetch what $project needs"
+        echo "$project does not compile for Flink $v"; echo "0 passed, 1 failed, 0 skipped"; exit 1
+    done
+done
 passed=0; failed=0
 pass() { passed=$((passed + 1)); }
 fail() { failed=$((failed + 1)); echo "FAIL $1"; [ -z "${2:-}" ] || diff "$2" "$3" 2>&1 | cut -c1-300 | head -n 4; }
@@ -112,7 +121,6 @@ from v3 "$(stopped v3)" 128
 from v6 "$(stopped v6)" 128
 "$weir" info tests/interop/kinds.c > "$work/info.json"
 for k in kinds kinds-wide; do "$weir" state dump "$(stopped $k)" | python3 "$here/lines.py" kinds "$work/info.json" | LC_ALL=C sort > "$work/$k.weir"; done
-. "$kit/lib.sh"
 mapfile -t flags < <(java_flags)
 before=$passed
 for v in $versions; do
