@@ -6,7 +6,7 @@
  * Native forms
  *   boolean bool · int8..int64 · float · double · char_ uint16_t (UTF-16 unit) · string, bytes struct weir_str ·
  *   timestamp int64_t, ms since the epoch · list struct weir_list · map struct weir_map · tuple, row, POJO a C struct ·
- *   void nothing (size 0) · time window struct weir_window.
+ *   void nothing (size 0) · time window struct weir_window · wire struct weir_str of its wire form.
  * Wire forms: ../docs/formats/serializers.md, Flink's TypeSerializers byte for byte.
  *   timestamp is java.time.Instant (InstantSerializer): bytes with a part below a millisecond do not fit the native form and
  *   are an error when read into it (they render as JSON and pass through tools unharmed).
@@ -48,6 +48,7 @@ enum weir_kind {
 	WEIR_GLOBAL_WINDOW,
 	WEIR_TIMER,         /* fields[0] = key, fields[1] = namespace */
 	WEIR_TTL,           /* fields[0] = value; wire: i64 last access ms, value */
+	WEIR_WIRE,          /* a serializer that is known in its wire form only: `serializer` says which (state/type/serializer.h) */
 	WEIR_OPAQUE,        /* a serializer weir does not know: bytes that are kept, listed and copied */
 	WEIR_KIND_MAX
 };
@@ -71,7 +72,7 @@ struct weir_type {
 	uint32_t flags;               /* enum weir_type_flags */
 	uint32_t size, align;         /* native form */
 	const char *name;             /* of the record in C, or NULL */
-	const char *java;             /* POJO: class name; OPAQUE: snapshot class name; TUPLE: class, NULL for TupleN; other kinds:
+	const char *java;             /* POJO: class name; OPAQUE, WIRE: snapshot class name; TUPLE: class, NULL for TupleN; other kinds:
 	                                 the snapshot class where it is not the kind's usual one (ArrayListSerializerSnapshot), else NULL */
 	uint32_t nfields;
 	struct weir_field *fields;    /* in declared order */
@@ -81,6 +82,8 @@ struct weir_type {
 	struct weir_slice snapshot;   /* its SNAP bytes as read (class name, version, body), or empty */
 	uint32_t nsubs, nregistered;  /* POJO read from a snapshot: subclasses it lists; the first nregistered are the registered ones, */
 	struct weir_field *subs;      /* by tag; name = class, type = NULL when the snapshot does not say */
+	const struct weir_serializer *serializer; /* WIRE: how its bytes read */
+	const void *detail;           /* WIRE: what its snapshot said beyond the fields; the serializer's, in the type's arena */
 	uint32_t wire_min;            /* least bytes of a wire form; set by weir_type_prepare, as is */
 	uint32_t depth;               /* nesting, 1 for a scalar */
 };

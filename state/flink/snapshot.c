@@ -15,9 +15,10 @@
 #include <stdio.h>
 
 #define BASE "org.apache.flink.api.common.typeutils.base."
-#define SIMPLE_BASE(X, kind) { BASE X "Serializer$" X "SerializerSnapshot", kind, WEIR__SNAPSHOT_SIMPLE, 0, true }
+#define ROW(class_name, k, f, o, u) { .name = class_name, .kind = k, .form = f, .outer = o, .usual = u }
+#define SIMPLE_BASE(X, k) ROW(BASE X "Serializer$" X "SerializerSnapshot", k, WEIR__SNAPSHOT_SIMPLE, 0, true)
 
-const struct weir__snapshot_class weir__snapshot_classes[] = {
+static const struct weir__snapshot_class classes[] = {
 	SIMPLE_BASE("Boolean", WEIR_BOOLEAN),
 	SIMPLE_BASE("Byte", WEIR_INT8),
 	SIMPLE_BASE("Short", WEIR_INT16),
@@ -28,22 +29,36 @@ const struct weir__snapshot_class weir__snapshot_classes[] = {
 	SIMPLE_BASE("Char", WEIR_CHAR),
 	SIMPLE_BASE("String", WEIR_STRING),
 	SIMPLE_BASE("Instant", WEIR_TIMESTAMP),
-	{ BASE "array.BytePrimitiveArraySerializer$BytePrimitiveArraySerializerSnapshot", WEIR_BYTES, WEIR__SNAPSHOT_SIMPLE, 0, true },
-	{ BASE "ListSerializerSnapshot", WEIR_LIST, WEIR__SNAPSHOT_COMPOSITE, 1, true },
-	{ "org.apache.flink.runtime.state.ArrayListSerializerSnapshot", WEIR_LIST, WEIR__SNAPSHOT_COMPOSITE, 1, false },
-	{ BASE "MapSerializerSnapshot", WEIR_MAP, WEIR__SNAPSHOT_COMPOSITE, 1, true },
-	{ "org.apache.flink.api.java.typeutils.runtime.TupleSerializerSnapshot", WEIR_TUPLE, WEIR__SNAPSHOT_COMPOSITE, 2, true },
-	{ "org.apache.flink.api.java.typeutils.runtime.RowSerializer$RowSerializerSnapshot", WEIR_ROW, WEIR__SNAPSHOT_COMPOSITE, 4, true },
-	{ "org.apache.flink.api.java.typeutils.runtime.PojoSerializerSnapshot", WEIR_POJO, WEIR__SNAPSHOT_POJO, 0, true },
-	{ "org.apache.flink.runtime.state.VoidNamespaceSerializer$VoidNamespaceSerializerSnapshot", WEIR_VOID, WEIR__SNAPSHOT_SIMPLE, 0, true },
-	{ BASE "VoidSerializer$VoidSerializerSnapshot", WEIR_VOID, WEIR__SNAPSHOT_SIMPLE, 0, false },
-	{ "org.apache.flink.streaming.api.windowing.windows.TimeWindow$Serializer$TimeWindowSerializerSnapshot", WEIR_TIME_WINDOW, WEIR__SNAPSHOT_SIMPLE, 0, true },
-	{ "org.apache.flink.streaming.api.windowing.windows.GlobalWindow$Serializer$GlobalWindowSerializerSnapshot", WEIR_GLOBAL_WINDOW, WEIR__SNAPSHOT_SIMPLE, 0, true },
-	{ "org.apache.flink.streaming.api.operators.TimerSerializerSnapshot", WEIR_TIMER, WEIR__SNAPSHOT_COMPOSITE, 2, true },
-	{ "org.apache.flink.runtime.state.ttl.TtlStateFactory$TtlSerializerSnapshot", WEIR_TTL, WEIR__SNAPSHOT_COMPOSITE, 2, true },
-	{ "org.apache.flink.runtime.state.ttl.TtlAwareSerializerSnapshot", WEIR_KIND_MAX, WEIR__SNAPSHOT_TTL_AWARE, 0, false },
+	ROW(BASE "array.BytePrimitiveArraySerializer$BytePrimitiveArraySerializerSnapshot", WEIR_BYTES, WEIR__SNAPSHOT_SIMPLE, 0, true),
+	ROW(BASE "ListSerializerSnapshot", WEIR_LIST, WEIR__SNAPSHOT_COMPOSITE, 1, true),
+	ROW("org.apache.flink.runtime.state.ArrayListSerializerSnapshot", WEIR_LIST, WEIR__SNAPSHOT_COMPOSITE, 1, false),
+	ROW(BASE "MapSerializerSnapshot", WEIR_MAP, WEIR__SNAPSHOT_COMPOSITE, 1, true),
+	ROW("org.apache.flink.api.java.typeutils.runtime.TupleSerializerSnapshot", WEIR_TUPLE, WEIR__SNAPSHOT_COMPOSITE, 2, true),
+	ROW("org.apache.flink.api.java.typeutils.runtime.RowSerializer$RowSerializerSnapshot", WEIR_ROW, WEIR__SNAPSHOT_COMPOSITE, 4, true),
+	ROW("org.apache.flink.api.java.typeutils.runtime.PojoSerializerSnapshot", WEIR_POJO, WEIR__SNAPSHOT_POJO, 0, true),
+	ROW("org.apache.flink.runtime.state.VoidNamespaceSerializer$VoidNamespaceSerializerSnapshot", WEIR_VOID, WEIR__SNAPSHOT_SIMPLE, 0, true),
+	ROW(BASE "VoidSerializer$VoidSerializerSnapshot", WEIR_VOID, WEIR__SNAPSHOT_SIMPLE, 0, false),
+	ROW("org.apache.flink.streaming.api.windowing.windows.TimeWindow$Serializer$TimeWindowSerializerSnapshot", WEIR_TIME_WINDOW, WEIR__SNAPSHOT_SIMPLE, 0, true),
+	ROW("org.apache.flink.streaming.api.windowing.windows.GlobalWindow$Serializer$GlobalWindowSerializerSnapshot", WEIR_GLOBAL_WINDOW, WEIR__SNAPSHOT_SIMPLE, 0, true),
+	ROW("org.apache.flink.streaming.api.operators.TimerSerializerSnapshot", WEIR_TIMER, WEIR__SNAPSHOT_COMPOSITE, 2, true),
+	ROW("org.apache.flink.runtime.state.ttl.TtlStateFactory$TtlSerializerSnapshot", WEIR_TTL, WEIR__SNAPSHOT_COMPOSITE, 2, true),
+	ROW("org.apache.flink.runtime.state.ttl.TtlAwareSerializerSnapshot", WEIR_KIND_MAX, WEIR__SNAPSHOT_TTL_AWARE, 0, false),
+	{ .name = NULL },
 };
-const uint32_t weir__snapshot_nclasses = sizeof(weir__snapshot_classes) / sizeof(weir__snapshot_classes[0]);
+
+static const struct weir__snapshot_class *const families[] = {
+	classes,
+	weir__serializers_time,
+};
+
+const struct weir__snapshot_class *weir__snapshot_class_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		for (const struct weir__snapshot_class *c = families[i]; c->name; c++)
+			if (strcmp(c->name, name) == 0)
+				return c;
+	return NULL;
+}
 
 static int write_snap(const struct weir_type *t, struct weir_buf *out, struct weir_error *err);
 
@@ -51,12 +66,14 @@ static const struct weir__snapshot_class *class_of(const struct weir_type *t)
 {
 	bool named = t->java && t->kind != WEIR_POJO && t->kind != WEIR_TUPLE;
 
-	for (uint32_t i = 0; i < weir__snapshot_nclasses; i++) {
-		const struct weir__snapshot_class *c = &weir__snapshot_classes[i];
+	if (named) {
+		const struct weir__snapshot_class *c = weir__snapshot_class_named(t->java);
 
-		if (c->kind == t->kind && (named ? strcmp(c->name, t->java) == 0 : c->usual))
-			return c;
+		return c && c->kind == t->kind ? c : NULL;
 	}
+	for (const struct weir__snapshot_class *c = classes; c->name; c++)
+		if (c->kind == t->kind && c->usual)
+			return c;
 	return NULL;
 }
 
@@ -151,8 +168,12 @@ static int write_snap(const struct weir_type *t, struct weir_buf *out, struct we
 	weir_buf_utf(out, c->name);
 	switch (c->form) {
 	case WEIR__SNAPSHOT_SIMPLE: weir_buf_i32(out, 3); return 0;
-	case WEIR__SNAPSHOT_COMPOSITE: return write_composite(t, c, out, err);
+	case WEIR__SNAPSHOT_COMPOSITE:
+		if (c->serializer) /* only as it was read */
+			break;
+		return write_composite(t, c, out, err);
 	case WEIR__SNAPSHOT_POJO: return write_pojo(t, out, err);
+	case WEIR__SNAPSHOT_OWN: /* only as it was read */
 	case WEIR__SNAPSHOT_TTL_AWARE: break;
 	}
 	return weir_error_set(err, WEIR_EBUG, "no way to write a snapshot of class %s", c->name);

@@ -22,29 +22,15 @@
 #define SEARCH_BUDGET (4u << 20)
 #define OUTER_LIMIT ((size_t)64 << 10) /* outer body of an unknown composite */
 
-/* What comes after a snapshot. */
-struct next {
-	bool framed; /* nothing: the cursor ends with it */
-	weir_serializer_snapshot_after_fn *after;
-	void *arg;
-};
+static struct weir_type *read_snap(struct weir__snapshot_reader *r, struct weir__snapshot_next next, uint32_t level);
 
-struct reader {
-	struct weir_src *src;
-	struct weir_arena *mem;
-	const char *unknown;   /* class whose end was not found */
-	uint32_t budget;
-};
-
-static struct weir_type *read_snap(struct reader *r, struct next next, uint32_t level);
-
-static struct weir_type *nomem(struct reader *r)
+static struct weir_type *nomem(struct weir__snapshot_reader *r)
 {
 	weir_src_fail(r->src, WEIR_ENOMEM, "out of memory for a serializer snapshot");
 	return NULL;
 }
 
-static struct weir_type *new_type(struct reader *r, enum weir_kind kind, uint32_t nfields)
+static struct weir_type *new_type(struct weir__snapshot_reader *r, enum weir_kind kind, uint32_t nfields)
 {
 	struct weir_type *t = weir_arena_zero(r->mem, sizeof(*t));
 
@@ -57,7 +43,7 @@ static struct weir_type *new_type(struct reader *r, enum weir_kind kind, uint32_
 	return t->fields ? t : nomem(r);
 }
 
-static char *read_name(struct reader *r)
+char *weir__snapshot_utf(struct weir__snapshot_reader *r)
 {
 	return weir__mutf8_text(r->src, weir_src_utf(r->src), r->mem);
 }
@@ -87,13 +73,13 @@ static bool looks_like_snap(struct weir_src at, void *arg)
 	return dot && ((version > 0 && version < 256) || version == 0x7A53C4F0);
 }
 
-static bool spend(struct reader *r)
+static bool spend(struct weir__snapshot_reader *r)
 {
 	return r->budget > 0 && r->budget-- > 0;
 }
 
 /* An unknown composite: outer body of unknown length, then nested snapshots. Restores the cursor on failure. */
-static bool read_unknown_composite(struct reader *r, int32_t version, struct next next, uint32_t level)
+static bool read_unknown_composite(struct weir__snapshot_reader *r, int32_t version, struct weir__snapshot_next next, uint32_t level)
 {
 	static const uint8_t nested[8] = { 0x00, 0x14, 0x57, 0xfd, 0, 0, 0, 1 };
 	struct weir_src start = *r->src;
@@ -109,7 +95,7 @@ static bool read_unknown_composite(struct reader *r, int32_t version, struct nex
 		uint32_t n = weir_src_count(r->src, 7);
 
 		for (uint32_t k = 0; k < n && !r->src->code; k++)
-			read_snap(r, k + 1 < n ? (struct next){ false, looks_like_snap, NULL } : next, level + 1);
+			read_snap(r, k + 1 < n ? (struct weir__snapshot_next){ false, looks_like_snap, NULL } : next, level + 1);
 		if (!r->src->code)
 			return true;
 		break;
@@ -122,7 +108,7 @@ no:
 	return false;
 }
 
-static void find_end(struct reader *r, const char *class_name, struct next next)
+static void find_end(struct weir__snapshot_reader *r, const char *class_name, struct weir__snapshot_next next)
 {
 	struct weir_src *src = r->src;
 
@@ -144,7 +130,7 @@ static void find_end(struct reader *r, const char *class_name, struct next next)
 	weir_src_fail(src, WEIR_ENOTYPE, "the snapshot of a serializer weir does not know has no recognizable end");
 }
 
-static struct weir_type *read_unknown(struct reader *r, char *class_name, int32_t version, struct next next, uint32_t level)
+static struct weir_type *read_unknown(struct weir__snapshot_reader *r, char *class_name, int32_t version, struct weir__snapshot_next next, uint32_t level)
 {
 	struct weir_type *t = new_type(r, WEIR_OPAQUE, 0);
 
@@ -160,7 +146,7 @@ static struct weir_type *read_unknown(struct reader *r, char *class_name, int32_
 
 /* ---- known classes ---- */
 
-static void read_outer(struct reader *r, const struct weir__snapshot_class *c, int32_t version, int32_t *outer, const char **tuple, bool *kinds)
+static void read_outer(struct weir__snapshot_reader *r, const struct weir__snapshot_class *c, int32_t version, int32_t *outer, const char **tuple, bool *kinds)
 {
 	*outer = version; /* up to Flink 1.7 */
 	if (version == 3) {
@@ -171,13 +157,13 @@ static void read_outer(struct reader *r, const struct weir__snapshot_class *c, i
 	if (!r->src->code && (*outer < 1 || *outer > c->outer))
 		weir_src_fail(r->src, WEIR_EVERSION, "a composite serializer snapshot has an outer version weir does not know");
 	if (c->kind == WEIR_TUPLE)
-		*tuple = read_name(r);
+		*tuple = weir__snapshot_utf(r);
 	*kinds = true;
 	if (c->kind == WEIR_ROW)
 		*kinds = *outer == 3 || (*outer >= 4 && weir__wire_bool(r->src, "the row kind flag of a row snapshot is neither 0 nor 1"));
 }
 
-static struct weir_type *read_composite(struct reader *r, const struct weir__snapshot_class *c, int32_t version, struct next next, uint32_t level)
+static struct weir_type *read_composite(struct weir__snapshot_reader *r, const struct weir__snapshot_class *c, int32_t version, struct weir__snapshot_next next, uint32_t level)
 {
 	static const char *const names[WEIR_KIND_MAX][2] = {
 		[WEIR_LIST] = { "element" }, [WEIR_MAP] = { "key", "value" }, [WEIR_TIMER] = { "key", "namespace" }, [WEIR_TTL] = { "value" }
@@ -201,7 +187,7 @@ static struct weir_type *read_composite(struct reader *r, const struct weir__sna
 		return NULL;
 	t->snapshot_version = c->kind == WEIR_ROW && !kinds ? 2 : outer;
 	for (uint32_t i = 0; i < n && !r->src->code; i++) {
-		struct weir_type *f = read_snap(r, i + 1 < n ? (struct next){ false, looks_like_snap, NULL } : next, level + 1);
+		struct weir_type *f = read_snap(r, i + 1 < n ? (struct weir__snapshot_next){ false, looks_like_snap, NULL } : next, level + 1);
 
 		if (i < skip) {
 			if (f && f->kind != WEIR_INT64)
@@ -228,7 +214,7 @@ static struct weir_type *read_composite(struct reader *r, const struct weir__sna
 }
 
 /* A present key or value: the cursor is narrowed to its frame until leave_frame. */
-static bool enter_frame(struct reader *r, const uint8_t **end)
+static bool enter_frame(struct weir__snapshot_reader *r, const uint8_t **end)
 {
 	uint32_t len;
 
@@ -242,13 +228,13 @@ static bool enter_frame(struct reader *r, const uint8_t **end)
 	return true;
 }
 
-static void leave_frame(struct reader *r, const uint8_t *end)
+static void leave_frame(struct weir__snapshot_reader *r, const uint8_t *end)
 {
 	weir_src_end(r->src, "a frame of a POJO snapshot holds more than a serializer snapshot");
 	r->src->end = end;
 }
 
-static struct weir_type *absent_type(struct reader *r, const char *what)
+static struct weir_type *absent_type(struct weir__snapshot_reader *r, const char *what)
 {
 	struct weir_type *t = new_type(r, WEIR_OPAQUE, 0);
 
@@ -258,7 +244,7 @@ static struct weir_type *absent_type(struct reader *r, const char *what)
 }
 
 /* LinkedOptionalMap from names to serializer snapshots. */
-static struct weir_field *read_map(struct reader *r, uint32_t *out_n, bool subclasses, uint32_t level)
+static struct weir_field *read_map(struct weir__snapshot_reader *r, uint32_t *out_n, bool subclasses, uint32_t level)
 {
 	struct weir_field *fields;
 	uint32_t n;
@@ -276,13 +262,13 @@ static struct weir_field *read_map(struct reader *r, uint32_t *out_n, bool subcl
 	for (uint32_t i = 0; i < n && !r->src->code; i++) {
 		const uint8_t *end;
 
-		fields[i].name = read_name(r);
+		fields[i].name = weir__snapshot_utf(r);
 		if (enter_frame(r, &end)) { /* declaring class and field: kept in the bytes */
 			r->src->p = r->src->end;
 			leave_frame(r, end);
 		}
 		if (enter_frame(r, &end)) {
-			fields[i].type = read_snap(r, (struct next){ .framed = true }, level + 1);
+			fields[i].type = read_snap(r, (struct weir__snapshot_next){ .framed = true }, level + 1);
 			leave_frame(r, end);
 		} else if (!r->src->code && !subclasses) {
 			fields[i].type = absent_type(r, "(a serializer the snapshot does not hold)");
@@ -292,7 +278,7 @@ static struct weir_field *read_map(struct reader *r, uint32_t *out_n, bool subcl
 	return fields;
 }
 
-static struct weir_type *read_pojo(struct reader *r, int32_t version, uint32_t level)
+static struct weir_type *read_pojo(struct weir__snapshot_reader *r, int32_t version, uint32_t level)
 {
 	struct weir_field *fields, *registered, *others;
 	uint32_t n, nregistered, nothers;
@@ -301,7 +287,7 @@ static struct weir_type *read_pojo(struct reader *r, int32_t version, uint32_t l
 
 	if (version != 2)
 		weir_src_fail(r->src, WEIR_EVERSION, "a POJO snapshot is of a version weir does not know");
-	java = read_name(r);
+	java = weir__snapshot_utf(r);
 	fields = read_map(r, &n, false, level);
 	registered = read_map(r, &nregistered, true, level);
 	others = read_map(r, &nothers, true, level);
@@ -320,16 +306,21 @@ static struct weir_type *read_pojo(struct reader *r, int32_t version, uint32_t l
 	return t;
 }
 
-static struct weir_type *read_simple(struct reader *r, const struct weir__snapshot_class *c, int32_t version)
+static struct weir_type *read_simple(struct weir__snapshot_reader *r, const struct weir__snapshot_class *c, int32_t version)
 {
+	struct weir_type *t;
+
 	if (version == 2)
 		weir_src_utf(r->src); /* Flink 1.7: the serializer's class */
 	else if (version != 3)
 		weir_src_fail(r->src, WEIR_EVERSION, "a serializer snapshot is of a version weir does not know");
-	return new_type(r, c->kind, 0);
+	t = new_type(r, c->kind, 0);
+	if (t)
+		t->serializer = c->serializer;
+	return t;
 }
 
-static struct weir_type *read_ttl_aware(struct reader *r, int32_t version, struct next next, uint32_t level)
+static struct weir_type *read_ttl_aware(struct weir__snapshot_reader *r, int32_t version, struct weir__snapshot_next next, uint32_t level)
 {
 	if (version != 1)
 		weir_src_fail(r->src, WEIR_EVERSION, "a TtlAwareSerializer snapshot is of a version weir does not know");
@@ -337,15 +328,83 @@ static struct weir_type *read_ttl_aware(struct reader *r, int32_t version, struc
 	return read_snap(r, next, level + 1); /* values are those of the serializer inside */
 }
 
-static const struct weir__snapshot_class *find_class(const char *name)
+/* ---- serializers of families ---- */
+
+void *weir__snapshot_zero(struct weir__snapshot_reader *r, size_t bytes)
 {
-	for (uint32_t i = 0; i < weir__snapshot_nclasses; i++)
-		if (strcmp(weir__snapshot_classes[i].name, name) == 0)
-			return &weir__snapshot_classes[i];
-	return NULL;
+	void *p = weir_arena_zero(r->mem, bytes);
+
+	return p ? p : nomem(r);
 }
 
-static struct weir_type *read_snap(struct reader *r, struct next next, uint32_t level)
+bool weir__snapshot_fields(struct weir__snapshot_reader *r, struct weir_type *t, uint32_t n)
+{
+	t->fields = weir__snapshot_zero(r, (n + (size_t)1) * sizeof(*t->fields));
+	t->nfields = t->fields ? n : 0;
+	return t->fields != NULL;
+}
+
+struct weir_type *weir__snapshot_inner(struct weir__snapshot_reader *r, bool last)
+{
+	struct weir__snapshot_next next = r->next;
+	int32_t version = r->version;
+	struct weir_type *t = read_snap(r, last ? next : (struct weir__snapshot_next){ false, looks_like_snap, NULL }, r->level + 1);
+
+	r->next = next;
+	r->version = version;
+	return t;
+}
+
+void weir__snapshot_nested(struct weir__snapshot_reader *r, struct weir_type *t, uint32_t want, bool last)
+{
+	uint32_t n;
+
+	if (weir_src_i32(r->src) != WEIR__NESTED_MAGIC || weir_src_i32(r->src) != 1)
+		weir_src_fail(r->src, WEIR_ECORRUPT, "the nested serializer snapshots lack their magic number 1333245");
+	n = weir_src_count(r->src, 7);
+	if (!r->src->code && want != WEIR__ANY_NESTED && n != want)
+		weir_src_fail(r->src, WEIR_ECORRUPT, "a composite serializer snapshot has the wrong number of nested snapshots");
+	if (r->src->code || !weir__snapshot_fields(r, t, n))
+		return;
+	for (uint32_t i = 0; i < n && !r->src->code; i++)
+		t->fields[i].type = weir__snapshot_inner(r, last && i + 1 == n);
+}
+
+static struct weir_type *read_family(struct weir__snapshot_reader *r, const struct weir__snapshot_class *c, int32_t version,
+				     struct weir__snapshot_next next, uint32_t level)
+{
+	struct weir_type *t = new_type(r, WEIR_WIRE, 0);
+
+	if (!t)
+		return NULL;
+	t->serializer = c->serializer;
+	t->java = c->name;
+	t->snapshot_version = version;
+	r->next = next;
+	r->level = level;
+	r->version = version;
+	if (c->form == WEIR__SNAPSHOT_OWN) {
+		c->read(r, c, t);
+		return t;
+	}
+	if (version < 1 || version > 3)
+		weir_src_fail(r->src, WEIR_EVERSION, "a composite serializer snapshot is of a version weir does not know");
+	if (version == 3) {
+		if (weir_src_i32(r->src) != WEIR__COMPOSITE_MAGIC)
+			weir_src_fail(r->src, WEIR_ECORRUPT, "a composite serializer snapshot lacks its magic number 911108");
+		r->version = weir_src_i32(r->src);
+	}
+	if (!r->src->code && (r->version < 0 || r->version > c->outer))
+		weir_src_fail(r->src, WEIR_EVERSION, "a composite serializer snapshot has an outer version weir does not know");
+	t->snapshot_version = r->version;
+	if (!r->src->code && c->read)
+		c->read(r, c, t);
+	if (!r->src->code)
+		weir__snapshot_nested(r, t, c->nested, true);
+	return t;
+}
+
+static struct weir_type *read_snap(struct weir__snapshot_reader *r, struct weir__snapshot_next next, uint32_t level)
 {
 	const uint8_t *start = r->src->p;
 	const struct weir__snapshot_class *c;
@@ -355,7 +414,7 @@ static struct weir_type *read_snap(struct reader *r, struct next next, uint32_t 
 
 	if (level >= WEIR__TYPE_DEPTH)
 		weir_src_fail(r->src, WEIR_EUNSUPPORTED, "serializer snapshots are nested deeper than 32");
-	name = read_name(r);
+	name = weir__snapshot_utf(r);
 	version = weir_src_i32(r->src);
 	if (r->src->code)
 		return NULL;
@@ -363,13 +422,14 @@ static struct weir_type *read_snap(struct reader *r, struct next next, uint32_t 
 		weir_src_fail(r->src, WEIR_ECORRUPT, "a serializer snapshot has no class name");
 		return NULL;
 	}
-	c = find_class(name);
+	c = weir__snapshot_class_named(name);
 	if (!c) {
 		t = read_unknown(r, name, version, next, level);
 	} else {
 		switch (c->form) {
 		case WEIR__SNAPSHOT_SIMPLE: t = read_simple(r, c, version); break;
-		case WEIR__SNAPSHOT_COMPOSITE: t = read_composite(r, c, version, next, level); break;
+		case WEIR__SNAPSHOT_COMPOSITE: t = c->serializer ? read_family(r, c, version, next, level) : read_composite(r, c, version, next, level); break;
+		case WEIR__SNAPSHOT_OWN: t = read_family(r, c, version, next, level); break;
 		case WEIR__SNAPSHOT_POJO: t = read_pojo(r, version, level); break;
 		case WEIR__SNAPSHOT_TTL_AWARE: t = read_ttl_aware(r, version, next, level); break;
 		}
@@ -395,13 +455,13 @@ static void move_snapshots(struct weir_type *t, const uint8_t *from, const uint8
 int weir_serializer_snapshot_read(struct weir_src *src, struct weir_arena *mem, weir_serializer_snapshot_after_fn *after, void *arg, struct weir_type **out,
 				  struct weir_error *err)
 {
-	struct reader r = { .src = src, .mem = mem, .budget = SEARCH_BUDGET };
+	struct weir__snapshot_reader r = { .src = src, .mem = mem, .budget = SEARCH_BUDGET };
 	uint64_t offset = weir_src_offset(src);
 	struct weir_error why = WEIR_ERROR_INIT;
 	struct weir_type *t;
 	uint8_t *copy;
 
-	t = read_snap(&r, (struct next){ false, after, arg }, 0);
+	t = read_snap(&r, (struct weir__snapshot_next){ false, after, arg }, 0);
 	if (!t) {
 		if (src->code == WEIR_ENOTYPE && r.unknown)
 			return weir_error_at(err, src->code, src->path, src->fail_offset, "the snapshot of %s, a serializer weir does not know, has no recognizable end",

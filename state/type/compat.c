@@ -92,6 +92,9 @@ static void compare(struct why *w, const struct weir_type *from, const struct we
 		say(w, WEIR_COMPAT_INCOMPATIBLE, "%s%s%sis %s in the state and %s in the job", where ? "field " : "the value", where ? where : "", " ", a, b);
 	} else if (from->kind == WEIR_POJO) {
 		compare_pojo(w, from, to);
+	} else if (from->kind == WEIR_WIRE) {
+		if (!weir_type_equal(from, to))
+			say(w, WEIR_COMPAT_INCOMPATIBLE, "%s%sis %s in the state and %s in the job, or their snapshots differ", where ? "field " : "the value ", where ? where : "", a, b);
 	} else if (from->kind == WEIR_OPAQUE) {
 		if (!same_class || !weir_slice_eq(from->snapshot, to->snapshot))
 			say(w, WEIR_COMPAT_INCOMPATIBLE, "weir does not know the serializers %s and %s, and their snapshots differ", from->java, to->java);

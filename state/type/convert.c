@@ -38,7 +38,7 @@ static int copy_value(struct converter *c, const struct weir_type *t, bool tail)
 {
 	const uint8_t *start = c->src->p;
 
-	if (weir__type_skip(t, c->src, tail))
+	if (weir__value_skip(t, c->src, tail))
 		return damaged(c);
 	weir_buf_put(c->out, start, (size_t)(c->src->p - start));
 	return 0;
@@ -87,7 +87,7 @@ static int convert_pojo_fields(struct converter *c, const struct weir_type *from
 		if (weir__wire_bool(c->src, WEIR__BAD_NULL_FLAG))
 			continue;
 		s->p = c->src->p;
-		if (weir__type_skip(f->type, c->src, tail && i + 1 == from->nfields))
+		if (weir__value_skip(f->type, c->src, tail && i + 1 == from->nfields))
 			return damaged(c);
 		s->end = c->src->p;
 	}
@@ -154,7 +154,7 @@ static int convert_row_fields(struct converter *c, const struct weir_type *from,
 		if (weir__mask_bit(mask, first + i))
 			continue;
 		spans[i].p = c->src->p;
-		if (weir__type_skip(from->fields[i].type, c->src, tail && i + 1 == last))
+		if (weir__value_skip(from->fields[i].type, c->src, tail && i + 1 == last))
 			break;
 		spans[i].end = c->src->p;
 	}
@@ -236,6 +236,7 @@ static int convert(struct converter *c, const struct weir_type *from, const stru
 		for (uint32_t i = 0; i < from->nfields && !code; i++)
 			code = convert(c, from->fields[i].type, to->fields[i].type, tail && i + 1 == from->nfields);
 		return code;
+	case WEIR_WIRE:
 	case WEIR_OPAQUE: return no_way(c, from, to);
 	default: return copy_value(c, from, tail); /* a scalar under another class: the same bytes */
 	}

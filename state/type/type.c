@@ -15,6 +15,7 @@
 #include "state/type/type_priv.h"
 
 #include "base/arena.h"
+#include "state/type/serializer.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ static const struct kind {
 	[WEIR_GLOBAL_WINDOW] = { "global window", 0, 1, 1, 1, true },
 	[WEIR_TIMER] = { "timer", 0, 1, 8, 8, true },
 	[WEIR_TTL] = { "ttl", 0, 1, 8, 8, true },
+	[WEIR_WIRE] = { "wire", sizeof(struct weir_str), _Alignof(struct weir_str), 0, -1, false },
 	[WEIR_OPAQUE] = { "opaque", sizeof(struct weir_str), _Alignof(struct weir_str), 0, -1, false },
 };
 
@@ -84,6 +86,11 @@ const char *weir__kind_name(enum weir_kind k)
 	return (unsigned)k < WEIR_KIND_MAX ? kinds[k].name : "unknown kind";
 }
 
+const char *weir__type_noun(const struct weir_type *t)
+{
+	return t->kind == WEIR_WIRE && t->serializer ? t->serializer->name : weir__kind_name(t->kind);
+}
+
 int weir_type_field(const struct weir_type *t, const char *name)
 {
 	for (uint32_t i = 0; i < t->nfields; i++)
@@ -98,6 +105,8 @@ int weir_type_java_length(const struct weir_type *t)
 
 	if (t->kind == WEIR_VOID && t->java) /* VoidSerializer; only VoidNamespaceSerializer says 0 */
 		return 1;
+	if (t->kind == WEIR_WIRE)
+		return t->serializer->length ? t->serializer->length(t) : -1;
 	if (t->kind != WEIR_TUPLE && t->kind != WEIR_TIMER && t->kind != WEIR_TTL)
 		return sum;
 	for (uint32_t i = 0; i < t->nfields; i++) {
@@ -116,7 +125,7 @@ static int prepare(struct weir_type *t, struct weir_arena *a, uint32_t level, st
 
 static const char *title(const struct weir_type *t)
 {
-	return t->name ? t->name : t->java ? t->java : weir__kind_name(t->kind);
+	return t->name ? t->name : t->java ? t->java : weir__type_noun(t);
 }
 
 static int check_arity(const struct weir_type *t, struct weir_error *err)
@@ -126,6 +135,8 @@ static int check_arity(const struct weir_type *t, struct weir_error *err)
 
 	if ((unsigned)t->kind >= WEIR_KIND_MAX)
 		return weir_error_set(err, WEIR_EINVALID, "a type has the unknown kind %d", (int)t->kind);
+	if (t->kind == WEIR_WIRE)
+		return t->serializer ? 0 : weir_error_set(err, WEIR_EINVALID, "a type of kind wire names no serializer");
 	if (!record && t->nfields != exact[t->kind])
 		return weir_error_set(err, WEIR_EINVALID, "a %s has %u inner types; it needs %u", weir__kind_name(t->kind), t->nfields, exact[t->kind]);
 	if (t->kind == WEIR_TUPLE && (t->nfields < 1 || t->nfields > 25))
@@ -190,6 +201,8 @@ static uint32_t wire_min(const struct weir_type *t)
 
 	if (t->kind == WEIR_ROW)
 		return (weir__row_mask_bits(t) + 7) / 8;
+	if (t->kind == WEIR_WIRE)
+		return t->serializer->min;
 	if (t->kind == WEIR_TUPLE || t->kind == WEIR_TIMER || t->kind == WEIR_TTL)
 		for (uint32_t i = 0; i < t->nfields; i++)
 			min = add_min(min, t->fields[i].type->wire_min);

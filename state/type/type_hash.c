@@ -45,6 +45,7 @@ uint64_t weir_type_hash(const struct weir_type *t, const void *v)
 	case WEIR_INT32: return weir_hash_u64((uint64_t)(int64_t)*(const int32_t *)v);
 	case WEIR_STRING:
 	case WEIR_BYTES:
+	case WEIR_WIRE:
 	case WEIR_OPAQUE: return weir_hash_str(v);
 	case WEIR_BOOLEAN:
 	case WEIR_INT8: return weir_hash_u64(*(const uint8_t *)v);

@@ -5,7 +5,7 @@
  * way: a scalar counts 31 more, a map 1 more, byte arrays by content. Checked against a JVM (tests/golden/java-hashes.txt).
  * Pure. Recursion follows the type. May fail: types whose hashCode is the user's (POJO) or the object's identity (byte[]).
  */
-#include "state/type/type_priv.h"
+#include "state/type/serializer.h"
 
 #include "base/hash.h"
 
@@ -151,6 +151,18 @@ static uint32_t hash_bytes(const struct weir_str *s)
 	return h;
 }
 
+static int hash_wire(const struct weir_type *t, const void *v, uint32_t *out, struct weir_error *err)
+{
+	const struct weir_str *s = v;
+	struct weir_src src = weir_src_of((struct weir_slice){ (const uint8_t *)weir_str_data(s), weir_str_len(s) }, NULL, 0);
+	int32_t h;
+
+	if (!t->serializer->java_hash || !t->serializer->java_hash(t, &src, &h) || src.code)
+		return no_hash(t, err);
+	*out = (uint32_t)h;
+	return 0;
+}
+
 static int hash_value(const struct weir_type *t, const void *v, bool deep, uint32_t *out, struct weir_error *err)
 {
 	int code = 0;
@@ -176,6 +188,7 @@ static int hash_value(const struct weir_type *t, const void *v, bool deep, uint3
 		break;
 	case WEIR_LIST: return hash_list(t, v, deep, out, err);
 	case WEIR_MAP: return hash_map(t, v, deep, out, err);
+	case WEIR_WIRE: code = hash_wire(t, v, out, err); break;
 	case WEIR_TUPLE:
 	case WEIR_ROW: code = hash_record(t, v, out, err); break;
 	default: return no_hash(t, err);

@@ -8,15 +8,13 @@
  *  3. A value that ends in something opaque shows what stands before it; one with something opaque in the middle is {"hex":..}.
  * Pure; errors are sticky in the cursor; recursion follows the type.
  */
-#include "state/type/type_priv.h"
+#include "state/type/serializer.h"
 
 #include "base/json.h"
 
 #include <stdlib.h>
 
-static void put_value(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out);
-
-static void put_hex(struct weir_buf *out, struct weir_slice s)
+void weir__put_hex_json(struct weir_buf *out, struct weir_slice s)
 {
 	weir_buf_text(out, "{\"hex\":\"");
 	weir_buf_hex(out, s);
@@ -103,12 +101,12 @@ static void put_map(const struct weir_type *t, struct weir_src *src, bool tail, 
 	for (uint32_t i = 0; i < n && !src->code; i++) {
 		pairs[i].at = out->len;
 		weir_buf_u8(out, '[');
-		put_value(t->fields[0].type, src, false, out);
+		weir__value_json(t->fields[0].type, src, false, out);
 		weir_buf_u8(out, ',');
 		if (weir__wire_bool(src, WEIR__BAD_NULL_FLAG))
 			weir_buf_text(out, "null");
 		else
-			put_value(t->fields[1].type, src, tail && i + 1 == n, out);
+			weir__value_json(t->fields[1].type, src, tail && i + 1 == n, out);
 		weir_buf_u8(out, ']');
 	}
 	if (!src->code && !out->code)
@@ -127,7 +125,7 @@ static void put_list(const struct weir_type *t, struct weir_src *src, bool tail,
 	for (uint32_t i = 0; i < n && !src->code; i++) {
 		if (i)
 			weir_buf_u8(out, ',');
-		put_value(t->fields[0].type, src, tail && i + 1 == n, out);
+		weir__value_json(t->fields[0].type, src, tail && i + 1 == n, out);
 	}
 	weir_buf_u8(out, ']');
 }
@@ -138,7 +136,7 @@ static void put_tuple(const struct weir_type *t, struct weir_src *src, bool tail
 	for (uint32_t i = 0; i < t->nfields && !src->code; i++) {
 		if (i)
 			weir_buf_u8(out, ',');
-		put_value(t->fields[i].type, src, tail && i + 1 == t->nfields, out);
+		weir__value_json(t->fields[i].type, src, tail && i + 1 == t->nfields, out);
 	}
 	weir_buf_u8(out, ']');
 }
@@ -161,7 +159,7 @@ static void put_row(const struct weir_type *t, struct weir_src *src, bool tail, 
 		if (weir__mask_bit(mask, first + i))
 			weir_buf_text(out, "null");
 		else
-			put_value(t->fields[i].type, src, tail && i + 1 == last, out);
+			weir__value_json(t->fields[i].type, src, tail && i + 1 == last, out);
 	}
 	weir_buf_text(out, "]}");
 }
@@ -181,7 +179,7 @@ static void put_pojo(const struct weir_type *t, struct weir_src *src, bool tail,
 	}
 	if (flags != WEIR__POJO_PLAIN) {
 		if (sub)
-			put_value(sub, src, tail, out);
+			weir__value_json(sub, src, tail, out);
 		else
 			weir_src_fail(src, WEIR_ENOTYPE, "a POJO is of a subclass whose serializer the snapshot does not describe");
 		return;
@@ -196,7 +194,7 @@ static void put_pojo(const struct weir_type *t, struct weir_src *src, bool tail,
 		if (weir__wire_bool(src, WEIR__BAD_NULL_FLAG))
 			weir_buf_text(out, "null");
 		else
-			put_value(f->type, src, tail && i + 1 == t->nfields, out);
+			weir__value_json(f->type, src, tail && i + 1 == t->nfields, out);
 	}
 	weir_buf_u8(out, '}');
 }
@@ -206,9 +204,9 @@ static void put_timer(const struct weir_type *t, struct weir_src *src, bool tail
 	uint64_t stamp = weir_src_u64(src) ^ (uint64_t)1 << 63;
 
 	weir_buf_text(out, "{\"@\":\"org.apache.flink.streaming.api.operators.TimerHeapInternalTimer\",\"key\":");
-	put_value(t->fields[0].type, src, false, out);
+	weir__value_json(t->fields[0].type, src, false, out);
 	weir_buf_text(out, ",\"namespace\":");
-	put_value(t->fields[1].type, src, tail, out);
+	weir__value_json(t->fields[1].type, src, tail, out);
 	weir_buf_printf(out, ",\"timestamp\":%lld}", (long long)stamp);
 }
 
@@ -233,7 +231,7 @@ static void put_window(struct weir_src *src, struct weir_buf *out)
 	weir_buf_printf(out, "{\"start\":%lld,\"end\":%lld}", start, end);
 }
 
-static void put_value(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
+void weir__value_json(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
 {
 	switch (t->kind) {
 	case WEIR_BOOLEAN: weir_buf_text(out, weir__wire_bool(src, "a boolean is neither 0 nor 1") ? "true" : "false"); break;
@@ -245,7 +243,7 @@ static void put_value(const struct weir_type *t, struct weir_src *src, bool tail
 	case WEIR_DOUBLE: weir_json_f64(out, weir_src_f64(src)); break;
 	case WEIR_CHAR: put_char(weir_src_u16(src), out); break;
 	case WEIR_STRING: put_string(src, out); break;
-	case WEIR_BYTES: put_hex(out, weir_src_blob32(src)); break;
+	case WEIR_BYTES: weir__put_hex_json(out, weir_src_blob32(src)); break;
 	case WEIR_TIMESTAMP: put_instant(src, out); break;
 	case WEIR_LIST: put_list(t, src, tail, out); break;
 	case WEIR_MAP: put_map(t, src, tail, out); break;
@@ -264,13 +262,14 @@ static void put_value(const struct weir_type *t, struct weir_src *src, bool tail
 	case WEIR_TIMER: put_timer(t, src, tail, out); break;
 	case WEIR_TTL:
 		weir_buf_printf(out, "{\"ttl\":%lld,\"value\":", (long long)weir_src_i64(src));
-		put_value(t->fields[0].type, src, tail, out);
+		weir__value_json(t->fields[0].type, src, tail, out);
 		weir_buf_u8(out, '}');
 		break;
+	case WEIR_WIRE: t->serializer->put_json(t, src, tail, out); break;
 	case WEIR_OPAQUE:
 	case WEIR_KIND_MAX:
 		if (tail)
-			put_hex(out, weir_src_bytes(src, weir_src_left(src)));
+			weir__put_hex_json(out, weir_src_bytes(src, weir_src_left(src)));
 		else
 			weir_src_fail(src, WEIR_ENOTYPE, "the length of a value of a serializer weir does not know is not in the bytes");
 		break;
@@ -284,11 +283,11 @@ int weir_type_to_json(const struct weir_type *t, struct weir_src *src, struct we
 
 	if (src->code)
 		return src->code;
-	put_value(t, src, true, out);
+	weir__value_json(t, src, true, out);
 	if (src->code == WEIR_ENOTYPE) { /* something in the middle has no known end: show the bytes */
 		*src = start;
 		out->len = at;
-		put_hex(out, weir_src_bytes(src, weir_src_left(src)));
+		weir__put_hex_json(out, weir_src_bytes(src, weir_src_left(src)));
 	}
 	if (src->code)
 		out->len = at;

@@ -5,8 +5,8 @@
  * Invariants: what type_json prints reads back to the same bytes, but for the order of map entries, which JSON shows sorted.
  * Pure. Recursion follows the type. May fail: malformed or unfitting text (WEIR_EPARSE, with the offset in it).
  */
-#include "state/type/json_in.h"
-#include "state/type/type_priv.h"
+#include "base/json.h"
+#include "state/type/serializer.h"
 
 #include <stdlib.h>
 
@@ -368,6 +368,10 @@ static int parse_value(struct parser *x, const struct weir_type *t)
 	case WEIR_STRING:
 	case WEIR_TIMESTAMP: return parse_text(x, t);
 	case WEIR_BYTES: return parse_hex(x, true);
+	case WEIR_WIRE:
+		if (!t->serializer->parse)
+			return weir_error_set(x->j.err, WEIR_EUNSUPPORTED, "values of type %s cannot be typed", t->serializer->name);
+		return t->serializer->parse(t, &x->j, x->out);
 	case WEIR_OPAQUE: return parse_hex(x, false);
 	case WEIR_LIST: return parse_list(x, t);
 	case WEIR_MAP: return parse_map(x, t);
@@ -392,6 +396,30 @@ static int parse_value(struct parser *x, const struct weir_type *t)
 	return weir_error_set(x->j.err, WEIR_EBUG, "no JSON for kind %d", (int)t->kind);
 }
 
+int weir__value_parse(const struct weir_type *t, struct json_in *j, struct weir_buf *out)
+{
+	struct parser x = { .j = *j, .out = out };
+	int code = parse_value(&x, t);
+
+	*j = x.j;
+	weir_buf_fini(&x.text);
+	return code;
+}
+
+/* Text typed without its quotes. */
+static int parse_bare(struct parser *x, const struct weir_type *t, const char *text, size_t len)
+{
+	struct weir_buf quoted = { 0 };
+	int code;
+
+	weir_json_str(&quoted, text, len);
+	x->j.start = x->j.p = (const char *)quoted.data;
+	x->j.end = x->j.p + quoted.len;
+	code = quoted.code ? weir_error_set(x->j.err, quoted.code, "out of memory for a value") : parse_value(x, t);
+	weir_buf_fini(&quoted);
+	return code;
+}
+
 int weir_type_from_json(const struct weir_type *t, const char *json, size_t len, bool bare, struct weir_buf *out, struct weir_error *err)
 {
 	struct parser x = { .j = { json, json, json + len, err }, .out = out };
@@ -400,6 +428,8 @@ int weir_type_from_json(const struct weir_type *t, const char *json, size_t len,
 
 	if (bare && (t->kind == WEIR_STRING || t->kind == WEIR_CHAR || t->kind == WEIR_TIMESTAMP) && (len == 0 || *json != '"')) {
 		code = put_text(&x, t, json, len);
+	} else if (bare && t->kind == WEIR_WIRE && t->serializer->text && (len == 0 || *json != '"')) {
+		code = parse_bare(&x, t, json, len);
 	} else {
 		code = parse_value(&x, t);
 		if (!code && weir__json_peek(&x.j))

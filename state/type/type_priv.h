@@ -8,12 +8,16 @@
 
 #include <weir/type.h>
 
+struct json_in;
+
 #define WEIR__TYPE_DEPTH 32u     /* nesting cap; bounds every recursion over types and values */
 #define WEIR__EMPTY_ITEMS 65536u /* a container whose elements have no bytes may claim at most so many */
 
 /* ---- types ---- */
 int weir__type_prepare_in(struct weir_type *t, struct weir_arena *a, struct weir_error *err) WEIR_CHECK;
 const char *weir__kind_name(enum weir_kind k);
+/* Its kind, or the name of its serializer. */
+const char *weir__type_noun(const struct weir_type *t);
 /* Java's String.compareTo on UTF-8 text: the order of UTF-16 units. */
 int weir__utf16_cmp(const void *a, size_t alen, const void *b, size_t blen);
 static inline const struct weir_field *weir__wire_field(const struct weir_type *t, uint32_t i)
@@ -105,8 +109,11 @@ void weir__wire_put_default(struct weir_buf *out, const struct weir_type *t);
 #define WEIR__INSTANT_MIN (-31557014167219200)
 #define WEIR__INSTANT_MAX 31556889864403199
 
-/* Step over one value; tail as above. */
-int weir__type_skip(const struct weir_type *t, struct weir_src *src, bool tail) WEIR_CHECK;
+/* A value inside another. tail: nothing follows it, so that an OPAQUE may take all that is left. The cursor holds the error; skip returns it too. */
+int weir__value_skip(const struct weir_type *t, struct weir_src *src, bool tail);
+void weir__value_json(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out);
+int weir__value_parse(const struct weir_type *t, struct json_in *j, struct weir_buf *out);
+void weir__put_hex_json(struct weir_buf *out, struct weir_slice s);
 
 /* ---- java.time.Instant as text (instant.c) ---- */
 void weir__instant_text(struct weir_buf *out, int64_t seconds, int32_t nanos);

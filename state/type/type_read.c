@@ -9,7 +9,7 @@
  *  4. Allocations follow counts that were checked against the bytes that are left.
  * Pure. Recursion follows the type.
  */
-#include "state/type/type_priv.h"
+#include "state/type/serializer.h"
 
 #include "base/arena.h"
 
@@ -251,6 +251,15 @@ static void read_value(struct reader *r, const struct weir_type *t, void *v, boo
 		memset(v, 0, t->size);
 		read_fields(r, t, v);
 		break;
+	case WEIR_WIRE: {
+		const uint8_t *start = src->p;
+
+		t->serializer->skip(t, src, false);
+		if (src->p - start >= WEIR_STR_NULL_LEN)
+			weir_src_fail(src, WEIR_EINCOMPATIBLE, "a value is larger than 4 GiB");
+		*(struct weir_str *)v = src->code ? weir_str_view("", 0) : weir_str_view((const char *)start, (uint32_t)(src->p - start));
+		break;
+	}
 	case WEIR_OPAQUE:
 	case WEIR_KIND_MAX:
 		weir_src_fail(src, WEIR_ENOTYPE, "a value of a serializer weir does not know has no form in memory");

@@ -4,7 +4,7 @@
  * Checks all that reading checks: a value that can be stepped over can be rendered.
  * Pure; sticky errors in the cursor; recursion follows the type.
  */
-#include "state/type/type_priv.h"
+#include "state/type/serializer.h"
 
 const uint8_t *weir__wire_row_mask(const struct weir_type *t, struct weir_src *src, uint8_t *kind)
 {
@@ -56,7 +56,6 @@ uint8_t weir__wire_pojo_flags(const struct weir_type *t, struct weir_src *src, c
 	return src->code ? 0 : flags;
 }
 
-static void skip_value(const struct weir_type *t, struct weir_src *src, bool tail);
 
 static void skip_string(struct weir_src *src)
 {
@@ -73,9 +72,9 @@ static void skip_map(const struct weir_type *t, struct weir_src *src, bool tail)
 	uint32_t n = weir__wire_count(src, t->fields[0].type->wire_min + 1);
 
 	for (uint32_t i = 0; i < n && !src->code; i++) {
-		skip_value(t->fields[0].type, src, false);
+		weir__value_skip(t->fields[0].type, src, false);
 		if (!weir__wire_bool(src, WEIR__BAD_NULL_FLAG))
-			skip_value(t->fields[1].type, src, tail && i + 1 == n);
+			weir__value_skip(t->fields[1].type, src, tail && i + 1 == n);
 	}
 }
 
@@ -89,14 +88,14 @@ static void skip_pojo(const struct weir_type *t, struct weir_src *src, bool tail
 		return;
 	if (flags != WEIR__POJO_PLAIN) {
 		if (sub)
-			skip_value(sub, src, tail);
+			weir__value_skip(sub, src, tail);
 		else
 			weir_src_fail(src, WEIR_ENOTYPE, "a POJO is of a subclass whose serializer the snapshot does not describe");
 		return;
 	}
 	for (uint32_t i = 0; i < t->nfields && !src->code; i++)
 		if (!weir__wire_bool(src, WEIR__BAD_NULL_FLAG))
-			skip_value(weir__wire_field(t, i)->type, src, tail && i + 1 == t->nfields);
+			weir__value_skip(weir__wire_field(t, i)->type, src, tail && i + 1 == t->nfields);
 }
 
 static void skip_row(const struct weir_type *t, struct weir_src *src, bool tail)
@@ -111,16 +110,16 @@ static void skip_row(const struct weir_type *t, struct weir_src *src, bool tail)
 		last--;
 	for (uint32_t i = 0; i < last && !src->code; i++)
 		if (!weir__mask_bit(mask, first + i))
-			skip_value(t->fields[i].type, src, tail && i + 1 == last);
+			weir__value_skip(t->fields[i].type, src, tail && i + 1 == last);
 }
 
 static void skip_fields(const struct weir_type *t, struct weir_src *src, bool tail)
 {
 	for (uint32_t i = 0; i < t->nfields && !src->code; i++)
-		skip_value(t->fields[i].type, src, tail && i + 1 == t->nfields);
+		weir__value_skip(t->fields[i].type, src, tail && i + 1 == t->nfields);
 }
 
-static void skip_value(const struct weir_type *t, struct weir_src *src, bool tail)
+int weir__value_skip(const struct weir_type *t, struct weir_src *src, bool tail)
 {
 	int64_t seconds;
 	int32_t nanos;
@@ -134,7 +133,7 @@ static void skip_value(const struct weir_type *t, struct weir_src *src, bool tai
 		uint32_t n = weir__wire_count(src, t->fields[0].type->wire_min);
 
 		for (uint32_t i = 0; i < n && !src->code; i++)
-			skip_value(t->fields[0].type, src, tail && i + 1 == n);
+			weir__value_skip(t->fields[0].type, src, tail && i + 1 == n);
 		break;
 	}
 	case WEIR_MAP: skip_map(t, src, tail); break;
@@ -143,6 +142,7 @@ static void skip_value(const struct weir_type *t, struct weir_src *src, bool tai
 	case WEIR_TIMER:
 	case WEIR_TTL: weir_src_take(src, 8); /* fall through */
 	case WEIR_TUPLE: skip_fields(t, src, tail); break;
+	case WEIR_WIRE: t->serializer->skip(t, src, tail); break;
 	case WEIR_OPAQUE:
 		if (tail)
 			weir_src_take(src, weir_src_left(src));
@@ -151,15 +151,10 @@ static void skip_value(const struct weir_type *t, struct weir_src *src, bool tai
 		break;
 	default: weir_src_take(src, t->wire_min); /* fixed size */
 	}
-}
-
-int weir__type_skip(const struct weir_type *t, struct weir_src *src, bool tail)
-{
-	skip_value(t, src, tail);
 	return src->code;
 }
 
 int weir_type_skip(const struct weir_type *t, struct weir_src *src)
 {
-	return weir__type_skip(t, src, false);
+	return weir__value_skip(t, src, false);
 }

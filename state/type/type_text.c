@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Types compared, and named in messages. Pure. */
-#include "state/type/type_priv.h"
+#include "state/type/serializer.h"
 
 #include <stdio.h>
 
@@ -17,7 +17,7 @@ bool weir_type_equal(const struct weir_type *a, const struct weir_type *b)
 		return false;
 	if (a->kind == WEIR_ROW && weir__row_has_kind(a) != weir__row_has_kind(b))
 		return false;
-	if (a->kind == WEIR_OPAQUE && !weir_slice_eq(a->snapshot, b->snapshot))
+	if (a->serializer != b->serializer || ((a->kind == WEIR_OPAQUE || a->kind == WEIR_WIRE) && !weir_slice_eq(a->snapshot, b->snapshot)))
 		return false;
 	for (uint32_t i = 0; i < a->nfields; i++) {
 		const struct weir_field *x = weir__wire_field(a, i), *y = weir__wire_field(b, i);
@@ -52,7 +52,16 @@ static void put_type(struct text *x, const struct weir_type *t)
 {
 	bool names = t->kind == WEIR_POJO || (t->kind == WEIR_ROW && t->nfields && t->fields[0].name);
 
-	put(x, weir__kind_name(t->kind));
+	if (t->kind == WEIR_WIRE && t->serializer->put_name) {
+		struct weir_buf name = { 0 };
+
+		t->serializer->put_name(t, &name);
+		weir_buf_u8(&name, 0);
+		put(x, name.code ? t->serializer->name : (const char *)name.data);
+		weir_buf_fini(&name);
+		return;
+	}
+	put(x, weir__type_noun(t));
 	if (t->java && (t->kind == WEIR_POJO || t->kind == WEIR_OPAQUE)) {
 		put(x, " ");
 		put(x, t->java);

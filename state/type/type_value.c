@@ -57,6 +57,7 @@ bool weir_type_copy(const struct weir_type *t, const void *v, struct weir_arena 
 	switch (t->kind) {
 	case WEIR_STRING:
 	case WEIR_BYTES:
+	case WEIR_WIRE:
 	case WEIR_OPAQUE: return weir_arena_str(mem, *(const struct weir_str *)v, to);
 	case WEIR_LIST: {
 		struct weir_list l = *(const struct weir_list *)v;
@@ -206,6 +207,7 @@ bool weir_type_value_equal(const struct weir_type *t, const void *a, const void 
 	}
 	case WEIR_STRING:
 	case WEIR_BYTES:
+	case WEIR_WIRE:
 	case WEIR_OPAQUE: return weir_str_eq(a, b);
 	case WEIR_LIST: return lists_equal(t->fields[0].type, a, b);
 	case WEIR_MAP: return maps_equal(t, a, b);

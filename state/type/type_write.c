@@ -174,6 +174,7 @@ static int write_value(const struct weir_type *t, const void *v, struct weir_buf
 	case WEIR_TTL:
 		weir_buf_i64(out, *(const int64_t *)v);
 		return write_fields(t, v, out, err);
+	case WEIR_WIRE:
 	case WEIR_OPAQUE: /* bytes as they were */
 		weir_buf_put(out, weir_str_data(v), weir_str_len(v));
 		return 0;
