@@ -3,6 +3,7 @@
 #ifndef WEIR_STATETOOL_VERIFY_H
 #define WEIR_STATETOOL_VERIFY_H
 
+#include "state/ckpt/view.h"
 #include "statetool/sink.h"
 
 struct weir_verify_result {

@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/src.h"
-#include "state/ckpt/view.h"
+#include "state/flink/entry.h"
 
 enum weir_keyed_format { WEIR_FORMAT_FULL, WEIR_FORMAT_HEAP };
 
@@ -81,6 +81,10 @@ struct weir_keyed_walk {
 int weir_keyed_read_group_stored(enum weir_keyed_format format, struct weir_slice stream, const char *path, const struct weir_keyed_meta *meta,
 				 int32_t key_group, int64_t offset, int64_t end, uint32_t max_parallelism, const struct weir_keyed_walk *walk,
 				 struct weir_error *err) WEIR_CHECK;
+/* A composite key (key group, key, namespace, user key; or a timer) of at least weir_keyed_prefix() bytes and its value, as FULL streams and RocksDB store them,
+ * taken apart. What does not fit the types of the state comes back `undecodable`, with the whole composite key as its key. */
+void weir_keyed_split(const struct weir_keyed_meta *meta, uint32_t state, int32_t key_group, uint32_t max_parallelism, struct weir_slice key,
+		      struct weir_slice value, struct weir_entry *out);
 /* The key group a serialized key belongs to; scratch is reset. False when the Java hash of its type is the user's, or the key does not decode. */
 bool weir_keyed_group_of(const struct weir_type *key, struct weir_slice bytes, uint32_t max_parallelism, struct weir_arena *scratch, uint32_t *out);
 

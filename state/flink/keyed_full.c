@@ -115,20 +115,30 @@ static bool split_timer(const struct weir_keyed_state_meta *s, struct weir_src *
 	return weir_src_left(src) == 0;
 }
 
-static int deliver(struct weir__keyed_group *g, uint32_t state, struct weir_slice key, struct weir_slice value, uint32_t prefix)
+void weir_keyed_split(const struct weir_keyed_meta *meta, uint32_t state, int32_t key_group, uint32_t max_parallelism, struct weir_slice key,
+		      struct weir_slice value, struct weir_entry *out)
 {
-	const struct weir_keyed_state_meta *s = &g->meta->states[state];
-	struct weir_src src = weir_src_of((struct weir_slice){ key.ptr + prefix, key.len - prefix }, g->path, 0);
-	struct weir_entry e = { .subtask = -1, .key_group = g->key_group, .index = -1 };
+	const struct weir_keyed_state_meta *s = &meta->states[state];
+	uint32_t prefix = weir_keyed_prefix(max_parallelism);
+	struct weir_src src = weir_src_of((struct weir_slice){ key.ptr + prefix, key.len - prefix }, NULL, 0);
+	struct weir_entry e = { .subtask = -1, .key_group = key_group, .index = -1 };
 	const char *why = NULL;
 
-	if (!(s->kind == WEIR_STATE_TIMER ? split_timer(s, &src, &e, &why) : split_key(g->meta, s, &src, &e, &why))) {
+	if (!(s->kind == WEIR_STATE_TIMER ? split_timer(s, &src, &e, &why) : split_key(meta, s, &src, &e, &why))) {
 		e.undecodable = why;
 		e.key = key;
 		e.ns = e.user_key = (struct weir_slice){ NULL, 0 };
 	}
 	if (s->kind != WEIR_STATE_TIMER || e.undecodable)
 		e.value = value;
+	*out = e;
+}
+
+static int deliver(struct weir__keyed_group *g, uint32_t state, struct weir_slice key, struct weir_slice value)
+{
+	struct weir_entry e;
+
+	weir_keyed_split(g->meta, state, g->key_group, g->max_parallelism, key, value, &e);
 	return g->walk->entry(g->walk->arg, state, &e);
 }
 
@@ -160,7 +170,7 @@ int weir__keyed_read_full(struct weir__keyed_group *g, struct weir_src *src)
 			return weir__keyed_fail(g, WEIR_ECORRUPT, at, state, "a key is too short for its key group");
 		if (((prefix == 2 ? (key.ptr[0] & 0x7fu) << 8 | key.ptr[1] : key.ptr[0] & 0x7fu)) != (uint32_t)g->key_group)
 			return wrong_group(g, at + 4, state);
-		code = deliver(g, state, key, value, prefix);
+		code = deliver(g, state, key, value);
 		if (code)
 			return code;
 		run = (key.ptr[0] & 0x80) != 0;

@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/src.h"
-#include "state/ckpt/view.h"
+#include "state/flink/entry.h"
 
 struct weir_oper_meta {
 	const char *name;
