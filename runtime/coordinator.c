@@ -13,9 +13,12 @@
  * 3. At most max_concurrent checkpoints are pending; savepoints and the final checkpoint do not count.
  * 4. A completed checkpoint aborts older pending checkpoints, never savepoints. A plain savepoint completes silently, because
  *    no failure restarts from it: committing results with it would commit them twice after a restart from an older checkpoint.
- * 5. A stop or drain that fails after its trigger fails the job: its sources have already stopped. A savepoint of any kind that fails before a source
+ * 5. The savepoint of a stop or drain commits nothing either where checkpoints are stored (seal_stops): it is followed, with nothing between them, by a
+ *    checkpoint at the same position, whose completion commits, answers the request and ends the sources. So whoever dies at any point leaves a newest
+ *    checkpoint that holds all that was committed. Without a store the savepoint is all there is: the answer goes out first, then the results.
+ * 6. A stop or drain that fails after its trigger fails the job: its sources have already stopped. A savepoint of any kind that fails before a source
  *    was asked (its folder cannot be made) fails the request only.
- * 6. While a stop or drain is pending, and from STOPPING on, nothing new is triggered.
+ * 7. While a stop or drain is pending, and from STOPPING on, nothing new is triggered.
  *
  * No clock, no lock, no allocation after init. One thread at a time.
  */
@@ -47,7 +50,7 @@ const char *weir_ckpt_failure_text(enum weir_ckpt_failure f) { return failures[r
 bool weir_ckpt_failure_preflight(enum weir_ckpt_failure f) { return failures[row_of(f)].preflight; }
 bool weir_ckpt_failure_counted(enum weir_ckpt_failure f) { return failures[row_of(f)].counted; }
 
-static const char *const kind_names[WEIR_COORD_KIND_MAX] = { "checkpoint", "savepoint", "stop", "drain", "final" };
+static const char *const kind_names[WEIR_COORD_KIND_MAX] = { "checkpoint", "savepoint", "stop", "drain", "final", "suspend", "terminate" };
 
 #define TO(s) (1u << WEIR_COORD_##s)
 static const struct {
@@ -92,8 +95,10 @@ static void set_bit(uint64_t *set, uint32_t i) { set[i / 64] |= (uint64_t)1 << i
 
 static int64_t later(int64_t at, int64_t by) { return at > 0 && by > INT64_MAX - at ? INT64_MAX : at + by; }
 
-static bool is_sync(enum weir_coordinator_kind k) { return k == WEIR_COORD_STOP || k == WEIR_COORD_DRAIN; }
-static bool is_checkpoint(enum weir_coordinator_kind k) { return k == WEIR_COORD_CHECKPOINT || k == WEIR_COORD_FINAL; }
+static bool is_stop(enum weir_coordinator_kind k) { return k == WEIR_COORD_STOP || k == WEIR_COORD_DRAIN; }
+static bool is_seal(enum weir_coordinator_kind k) { return k == WEIR_COORD_SUSPEND || k == WEIR_COORD_TERMINATE; }
+static bool is_sync(enum weir_coordinator_kind k) { return is_stop(k) || is_seal(k); }
+static bool is_checkpoint(enum weir_coordinator_kind k) { return k == WEIR_COORD_CHECKPOINT || k == WEIR_COORD_FINAL || is_seal(k); }
 /* Tasks run and can be told something. */
 static bool is_alive(const struct weir_coordinator *c) { return c->job == WEIR_COORD_RUNNING || c->job == WEIR_COORD_STOPPING; }
 
@@ -106,8 +111,10 @@ static void push(struct weir_coordinator_actions *out, struct weir_coordinator_a
 static void push_for(struct weir_coordinator_actions *out, enum weir_coordinator_action_kind kind, const struct weir_coordinator_pending *p,
 		     enum weir_ckpt_failure reason)
 {
-	push(out, (struct weir_coordinator_action){ .kind = kind, .snapshot = p->kind, .reason = reason, .ckpt = p->ckpt, .asked = p->asked,
-							       .request = p->request });
+	bool asked = p->asked && p->savepoint < 0; /* nobody asked for a seal */
+
+	push(out, (struct weir_coordinator_action){ .kind = kind, .snapshot = p->kind, .reason = reason, .ckpt = p->ckpt, .asked = asked,
+							       .request = asked ? p->request : 0 });
 }
 
 static void answer(struct weir_coordinator_actions *out, uint64_t request, int64_t ckpt, enum weir_coordinator_kind kind,
@@ -180,14 +187,15 @@ static void begin_write(struct weir_coordinator_pending *p, struct weir_coordina
 	push_for(out, WEIR_COORD_WRITE, p, WEIR_CKPT_OK);
 }
 
-static void trigger(struct weir_coordinator *c, enum weir_coordinator_kind kind, const uint64_t *request, struct weir_coordinator_actions *out)
+/* savepoint: of a seal, else -1. */
+static void trigger(struct weir_coordinator *c, enum weir_coordinator_kind kind, const uint64_t *request, int64_t savepoint, struct weir_coordinator_actions *out)
 {
 	struct weir_coordinator_pending *p = find(c, 0, WEIR_COORD_FREE);
 	uint64_t *acked = p->acked;
 
 	set_pending(p, WEIR_COORD_COLLECTING);
 	*p = (struct weir_coordinator_pending){ .state = WEIR_COORD_COLLECTING, .kind = kind, .ckpt = c->next_id++, .triggered_ms = c->now_ms,
-						.asked = request != NULL, .request = request ? *request : 0, .acked = acked,
+						.asked = request != NULL, .request = request ? *request : 0, .acked = acked, .savepoint = savepoint,
 						.missing = c->ntasks - c->nfinished,
 						.expires_ms = c->cfg.timeout_ms > 0 ? later(c->now_ms, c->cfg.timeout_ms) : INT64_MAX };
 	memcpy(acked, c->finished, c->words * sizeof(*acked));
@@ -199,14 +207,19 @@ static void trigger(struct weir_coordinator *c, enum weir_coordinator_kind kind,
 	push_for(out, WEIR_COORD_TRIGGER, p, WEIR_CKPT_OK);
 }
 
+static void answer_for(struct weir_coordinator_actions *out, const struct weir_coordinator_pending *p, enum weir_ckpt_failure reason)
+{
+	if (p->asked)
+		answer(out, p->request, p->savepoint < 0 ? p->ckpt : p->savepoint, p->kind, reason);
+}
+
 /* End a pending checkpoint that will never complete, without judging it. */
 static void drop(struct weir_coordinator *c, struct weir_coordinator_pending *p, enum weir_ckpt_failure reason, struct weir_coordinator_actions *out)
 {
 	if (p->state == WEIR_COORD_COLLECTING && is_alive(c))
 		push_for(out, WEIR_COORD_ABORT, p, reason);
 	push_for(out, WEIR_COORD_NOTIFY_ABORTED, p, reason);
-	if (p->asked)
-		answer(out, p->request, p->ckpt, p->kind, reason);
+	answer_for(out, p, reason);
 	if (p->kind == WEIR_COORD_FINAL)
 		c->final_ms = later(c->now_ms, c->cfg.min_pause_ms > WEIR_COORD_FINAL_RETRY_MS ? c->cfg.min_pause_ms : WEIR_COORD_FINAL_RETRY_MS);
 	set_pending(p, WEIR_COORD_FREE);
@@ -260,11 +273,30 @@ static void fail_pending(struct weir_coordinator *c, struct weir_coordinator_pen
 		fail_job(c, ckpt, reason, "Exceeded checkpoint tolerable failure threshold.", out);
 }
 
+/* A completed checkpoint commits, and those before it are not needed any more. */
+static void commit(struct weir_coordinator *c, const struct weir_coordinator_pending *p, struct weir_coordinator_actions *out)
+{
+	struct weir_coordinator_pending *old;
+
+	for (int64_t id = -1; (old = next_pending(c, id)) && old->ckpt < p->ckpt; id = old->ckpt)
+		if (old->state == WEIR_COORD_COLLECTING && is_checkpoint(old->kind))
+			drop(c, old, WEIR_CKPT_CHECKPOINT_SUBSUMED, out);
+	push_for(out, WEIR_COORD_NOTIFY_COMPLETE, p, WEIR_CKPT_OK);
+}
+
+static void stop_sources(struct weir_coordinator *c, const struct weir_coordinator_pending *p, struct weir_coordinator_actions *out)
+{
+	push_for(out, WEIR_COORD_STOP_SOURCES, p, WEIR_CKPT_OK);
+	set_job(c, WEIR_COORD_STOPPING);
+	for (uint32_t i = 0; i < c->nqueued; i++)
+		answer(out, c->queue[i], -1, WEIR_COORD_CHECKPOINT, WEIR_CKPT_CHECKPOINT_COORDINATOR_SUSPEND);
+	c->nqueued = 0;
+}
+
 static void complete(struct weir_coordinator *c, struct weir_coordinator_pending *done, struct weir_coordinator_actions *out)
 {
-	struct weir_coordinator_pending p = *done, *old;
-	bool stops = p.kind != WEIR_COORD_CHECKPOINT && p.kind != WEIR_COORD_SAVEPOINT;
-	bool live = is_alive(c) && !p.orphaned;
+	struct weir_coordinator_pending p = *done;
+	bool live = is_alive(c) && !p.orphaned, ends = p.kind == WEIR_COORD_FINAL || is_sync(p.kind);
 
 	if (is_checkpoint(p.kind) && p.ckpt < c->completed_id) { /* a newer one was published first */
 		drop(c, done, WEIR_CKPT_CHECKPOINT_SUBSUMED, out);
@@ -279,21 +311,18 @@ static void complete(struct weir_coordinator *c, struct weir_coordinator_pending
 		c->success_id = p.ckpt;
 		c->failures = 0;
 	}
-	if (live && p.kind != WEIR_COORD_SAVEPOINT) {
-		for (int64_t id = -1; (old = next_pending(c, id)) && old->ckpt < p.ckpt; id = old->ckpt)
-			if (old->state == WEIR_COORD_COLLECTING && is_checkpoint(old->kind))
-				drop(c, old, WEIR_CKPT_CHECKPOINT_SUBSUMED, out);
-		push_for(out, WEIR_COORD_NOTIFY_COMPLETE, &p, WEIR_CKPT_OK);
+	if (is_stop(p.kind) && live && c->cfg.seal_stops) {
+		trigger(c, p.kind == WEIR_COORD_STOP ? WEIR_COORD_SUSPEND : WEIR_COORD_TERMINATE, p.asked ? &p.request : NULL, p.ckpt, out);
+		return;
 	}
-	if (p.asked)
-		answer(out, p.request, p.ckpt, p.kind, is_sync(p.kind) && !live ? WEIR_CKPT_JOB_FAILURE : WEIR_CKPT_OK);
-	if (stops && live && c->job == WEIR_COORD_RUNNING) {
-		push_for(out, WEIR_COORD_STOP_SOURCES, &p, WEIR_CKPT_OK);
-		set_job(c, WEIR_COORD_STOPPING);
-		for (uint32_t i = 0; i < c->nqueued; i++)
-			answer(out, c->queue[i], -1, WEIR_COORD_CHECKPOINT, WEIR_CKPT_CHECKPOINT_COORDINATOR_SUSPEND);
-		c->nqueued = 0;
-	}
+	if (is_sync(p.kind)) /* who stops the job knows where it stands before the first result is out */
+		answer_for(out, &p, live ? WEIR_CKPT_OK : WEIR_CKPT_JOB_FAILURE);
+	if (live && p.kind != WEIR_COORD_SAVEPOINT)
+		commit(c, &p, out);
+	if (!is_sync(p.kind))
+		answer_for(out, &p, WEIR_CKPT_OK);
+	if (ends && live && c->job == WEIR_COORD_RUNNING)
+		stop_sources(c, &p, out);
 }
 
 /* ---- events ---- */
@@ -358,7 +387,7 @@ static void request_event(struct weir_coordinator *c, const struct weir_coordina
 	else if (ev->snapshot == WEIR_COORD_CHECKPOINT)
 		c->queue[c->nqueued++] = ev->request;
 	else
-		trigger(c, ev->snapshot, &ev->request, out);
+		trigger(c, ev->snapshot, &ev->request, -1, out);
 }
 
 static void job_event(struct weir_coordinator *c, enum weir_coordinator_job to, struct weir_coordinator_actions *out)
@@ -408,7 +437,7 @@ static int64_t pump(struct weir_coordinator *c, struct weir_coordinator_actions 
 		uint64_t request = c->queue[0];
 
 		memmove(c->queue, c->queue + 1, --c->nqueued * sizeof(c->queue[0]));
-		trigger(c, WEIR_COORD_CHECKPOINT, &request, out);
+		trigger(c, WEIR_COORD_CHECKPOINT, &request, -1, out);
 		t = count_pending(c);
 	}
 	if (!t.room)
@@ -418,13 +447,13 @@ static int64_t pump(struct weir_coordinator *c, struct weir_coordinator_actions 
 			return INT64_MAX;
 		if (c->now_ms < c->final_ms)
 			return c->final_ms;
-		trigger(c, WEIR_COORD_FINAL, NULL, out);
+		trigger(c, WEIR_COORD_FINAL, NULL, -1, out);
 		return INT64_MAX;
 	}
 	if (c->cfg.interval_ms <= 0 || t.checkpoints >= c->cfg.max_concurrent)
 		return INT64_MAX;
 	if (c->now_ms >= next_periodic(c)) {
-		trigger(c, WEIR_COORD_CHECKPOINT, NULL, out);
+		trigger(c, WEIR_COORD_CHECKPOINT, NULL, -1, out);
 		c->due_ms = later(c->due_ms, c->cfg.interval_ms);
 		if (c->due_ms <= c->now_ms)
 			c->due_ms = later(c->now_ms, c->cfg.interval_ms);
@@ -443,7 +472,7 @@ static int check_event(struct weir_coordinator *c, const struct weir_coordinator
 		return weir_error_set(err, WEIR_EBUG, "coordinator: event of task %u, but the job has %u tasks", ev->task, c->ntasks);
 	if (ev->kind == WEIR_COORD_SOURCE_ENDED && !bit(c->source, ev->task))
 		return weir_error_set(err, WEIR_EBUG, "coordinator: task %u ended as a source, but it is not one", ev->task);
-	if (ev->kind == WEIR_COORD_REQUEST && (unsigned)ev->snapshot >= WEIR_COORD_KIND_MAX)
+	if (ev->kind == WEIR_COORD_REQUEST && (unsigned)ev->snapshot >= WEIR_COORD_FINAL)
 		return weir_error_set(err, WEIR_EBUG, "coordinator: request %llu asks for kind %d", (unsigned long long)ev->request, (int)ev->snapshot);
 	if (ev->kind == WEIR_COORD_WRITTEN && !find(c, ev->ckpt, WEIR_COORD_WRITING))
 		return weir_error_set(err, WEIR_EBUG, "coordinator: checkpoint %lld was written, but its metadata was not asked for", (long long)ev->ckpt);

@@ -73,6 +73,8 @@ enum weir_coordinator_kind {
 	WEIR_COORD_STOP,       /* savepoint, then stop: a source sends the barrier and nothing after it */
 	WEIR_COORD_DRAIN,      /* the same, but a source sends the MAX watermark before the barrier */
 	WEIR_COORD_FINAL,      /* every source has ended: the checkpoint that commits the last results */
+	WEIR_COORD_SUSPEND,    /* the checkpoint behind a stop's savepoint, at the same position: it commits the results, not the savepoint */
+	WEIR_COORD_TERMINATE,  /* the same behind a drain's. Neither can be asked for */
 	WEIR_COORD_KIND_MAX,
 };
 
@@ -93,9 +95,10 @@ struct weir_coordinator_config {
 	uint32_t max_concurrent;  /* 1..WEIR_COORD_CONCURRENT_MAX; savepoints do not count */
 	int32_t tolerable_failed; /* checkpoints that may fail in a row; below 0 any number */
 	bool final_checkpoint;    /* take one when every source has ended */
+	bool seal_stops;          /* checkpoints are stored: the savepoint of a stop or drain is followed by SUSPEND or TERMINATE, which commits */
 	int64_t first_id;         /* of the first checkpoint: 1, or the restored one's id + 1 */
 };
-#define WEIR_COORD_CONFIG_DEFAULT ((struct weir_coordinator_config){ 0, 0, 600000, 1, 0, true, 1 })
+#define WEIR_COORD_CONFIG_DEFAULT ((struct weir_coordinator_config){ .timeout_ms = 600000, .max_concurrent = 1, .final_checkpoint = true, .first_id = 1 })
 
 enum weir_coordinator_event_kind {
 	WEIR_COORD_TICK,
@@ -125,8 +128,8 @@ enum weir_coordinator_action_kind {
 	WEIR_COORD_WRITE,           /* ckpt, snapshot: publish the metadata; answer with WRITTEN, always */
 	WEIR_COORD_NOTIFY_COMPLETE, /* ckpt: to tasks: commit. Older checkpoints may be deleted after it. Not sent for plain savepoints */
 	WEIR_COORD_NOTIFY_ABORTED,  /* ckpt, reason: to tasks and storage: it will never complete, delete what it wrote */
-	WEIR_COORD_STOP_SOURCES,    /* snapshot: STOP, DRAIN or FINAL completed: sources end now */
-	WEIR_COORD_ANSWER,          /* request, ckpt, reason: WEIR_CKPT_OK or why not */
+	WEIR_COORD_STOP_SOURCES,    /* snapshot: SUSPEND, TERMINATE, FINAL, or an unsealed STOP or DRAIN completed: sources end now */
+	WEIR_COORD_ANSWER,          /* request, ckpt (of a sealed stop: its savepoint), reason: WEIR_CKPT_OK or why not */
 	WEIR_COORD_FAIL_JOB,        /* ckpt, reason, text */
 };
 
@@ -165,6 +168,7 @@ struct weir_coordinator_pending {
 	bool orphaned;        /* the job failed while the metadata was being written: completing it commits nothing */
 	bool asked;           /* `request` waits for it */
 	int64_t ckpt, triggered_ms, expires_ms;
+	int64_t savepoint;    /* SUSPEND, TERMINATE: the savepoint in front of it, which `request` asked for; else -1 */
 	uint64_t request;
 	uint32_t missing;     /* tasks that have not acknowledged */
 	uint64_t *acked;      /* a bit per task */

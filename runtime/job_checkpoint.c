@@ -297,6 +297,7 @@ static struct weir_snapshot_properties properties(const struct weir_job *j, cons
 	case WEIR_COORD_SAVEPOINT: q = (struct weir_snapshot_properties){ .kind = WEIR_SNAPSHOT_SAVEPOINT, .forced = true }; break;
 	case WEIR_COORD_STOP: q = (struct weir_snapshot_properties){ .kind = WEIR_SNAPSHOT_SUSPEND, .forced = true }; break;
 	case WEIR_COORD_DRAIN:
+	case WEIR_COORD_TERMINATE:
 	case WEIR_COORD_FINAL: q = (struct weir_snapshot_properties){ .kind = WEIR_SNAPSHOT_TERMINATE, .forced = true }; break;
 	default: break;
 	}
@@ -431,7 +432,7 @@ static void notify_complete(struct weir_job *j, int64_t id)
 	struct weir_pending *p = find(j, id);
 	struct job_work *w;
 
-	if (p && p->uri && (p->kind == WEIR_COORD_STOP || p->kind == WEIR_COORD_DRAIN)) {
+	if (p && p->uri && p->kind != WEIR_COORD_CHECKPOINT && p->kind != WEIR_COORD_FINAL) {
 		free(j->stop_uri);
 		j->stop_uri = strdup(p->uri);
 	}
@@ -462,6 +463,16 @@ static void notify_aborted(struct weir_job *j, int64_t id, enum weir_ckpt_failur
 		weir__job_mail_all(j, WEIR_MAIL_ABORTED, id);
 }
 
+/* The savepoint of a stop is whole, but the checkpoint that commits its results is not: the job goes on from an older one and will write them itself. */
+static void refuse_savepoint(struct weir_job *j, const struct weir_pending *savepoint, enum weir_ckpt_failure reason, struct weir_error *err)
+{
+	for (struct weir_pending *p = j->pending; p && !err->code; p = p->next)
+		if ((p->kind == WEIR_COORD_SUSPEND || p->kind == WEIR_COORD_TERMINATE) && p->err.code)
+			*err = p->err;
+	weir_error_set(err, WEIR_EFAILED, "%s", weir_ckpt_failure_text(reason));
+	weir_error_wrap(err, "the job has not stopped: the checkpoint behind the savepoint failed, so do not start from %.300s", savepoint->uri);
+}
+
 static void answer_request(struct weir_job *j, const struct weir_coordinator_action *act)
 {
 	struct weir_asked *a = take_asked(j, act->request);
@@ -473,6 +484,8 @@ static void answer_request(struct weir_job *j, const struct weir_coordinator_act
 	} else if (a) {
 		if (p && p->err.code)
 			err = p->err;
+		else if (p && p->uri)
+			refuse_savepoint(j, p, act->reason, &err);
 		else
 			weir_error_set(&err, WEIR_EFAILED, "%s", weir_ckpt_failure_text(act->reason));
 		answer(a, err.code, NULL, &err);
@@ -560,6 +573,7 @@ int weir__job_coord_start(struct weir_job *j, struct weir_error *err)
 	c.max_concurrent = j->cfg.max_concurrent;
 	c.tolerable_failed = j->cfg.tolerable_failed;
 	c.final_checkpoint = true;
+	c.seal_stops = j->store != NULL;
 	c.first_id = j->next_ckpt;
 	for (uint32_t i = 0; i < j->plan->ntasks; i++)
 		source[i] = j->tasks[i]->nin == 0;

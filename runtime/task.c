@@ -238,6 +238,8 @@ static int take_snapshot(struct weir_task *t, struct weir_ckpt_request *r, struc
 {
 	int code;
 
+	if (r->kind == WEIR_COORD_STOP || r->kind == WEIR_COORD_DRAIN)
+		t->stop_requested = true;
 	if (t->running_snapshot) { /* hold the input until it is written */
 		weir_ckpt_request_unref(t->waiting);
 		t->waiting = weir_ckpt_request_ref(r);
@@ -258,10 +260,8 @@ static int triggered(struct weir_task *t, struct weir_ckpt_request *r, struct we
 
 	if (code)
 		return code;
-	if (r->kind == WEIR_COORD_STOP)
-		t->stop_requested = true;
 	if (r->kind == WEIR_COORD_DRAIN && t->state == WEIR_TASK_RUNNING) {
-		t->stop_requested = t->source_ended = true;
+		t->source_ended = true;
 		code = finish_ops(t, err);
 	}
 	return code ? code : take_snapshot(t, r, err);
@@ -478,7 +478,7 @@ static int tick(struct weir_task *t, int64_t now_ms, struct weir_error *err)
 			continue;
 		t->ops[i].wake_ms = INT64_MAX;
 		weir__current_op = op;
-		if (op->ops->tick && !t->stop_requested)
+		if (op->ops->tick && !t->stop_requested && t->state == WEIR_TASK_RUNNING)
 			code = op->ops->tick(op, now_ms, err);
 		weir__current_op = NULL;
 		if (code)

@@ -110,7 +110,8 @@ struct weir_task {
 	bool *started_in;                /* of each input */
 	bool started;                    /* START was sent */
 	bool source_ended;
-	bool stop_requested, finished_before; /* finished_before: restored from the checkpoint of a finished job */
+	bool stop_requested;             /* the snapshot of a stop was taken: nothing that would change the state or the output happens any more */
+	bool finished_before;            /* restored from the checkpoint of a finished job */
 
 	WEIR_VEC(struct weir_overflow) overflow; /* from overflow_head on, in order */
 	size_t overflow_head;

@@ -2,8 +2,8 @@
 /*
  * One seed: attempts at a job, each a process that may crash, until the job has finished; then what it committed is compared with the oracle.
  *
- * The process that starts a job anew is an operator who takes the newest of what is there: complete checkpoints, and savepoints that the job was resumed
- * from or stopped with. Invariants that are checked besides the result: docs/design/simulator.md.
+ * The process that starts a job anew takes the newest complete checkpoint, as --resume does; or a newer savepoint that the job was resumed from; or, one
+ * time in two, the savepoint of a stop, as long as nothing went on past it. Invariants that are checked besides the result: docs/design/simulator.md.
  */
 #include "tests/sim/sim.h"
 
@@ -39,8 +39,11 @@ struct run {
 	int64_t acked;         /* newest checkpoint known to be complete, of all attempts */
 	bool stopping, asked_to_stop, drained;
 	/* what an operator would start from */
-	char *savepoint;       /* URI, or NULL */
+	char *savepoint;       /* URI, or NULL: newer than the checkpoints, and the job went on from it */
 	int64_t savepoint_id;
+	char *stopped;         /* URI, or NULL: of the stop that ended the last attempt, told or found */
+	int64_t stopped_id;
+	uint32_t restarts_before; /* of the job, when the stop was asked for */
 	uint64_t hash;
 };
 
@@ -206,6 +209,18 @@ static void on_answer(void *arg, int code, const char *uri, const struct weir_er
 	}
 }
 
+static void note_stopped(struct run *r, const char *uri)
+{
+	enum weir_snapshot_kind kind;
+	int64_t id = id_of(r, uri, &kind);
+
+	if (id < 0)
+		fail(r, "the savepoint %s of a stop was answered for and is not complete", uri);
+	free(r->stopped);
+	r->stopped = strdup(uri);
+	r->stopped_id = id;
+}
+
 static void on_stopped(void *arg, int code, const char *uri, const struct weir_error *err)
 {
 	struct run *r = arg;
@@ -216,7 +231,7 @@ static void on_stopped(void *arg, int code, const char *uri, const struct weir_e
 	if (code == 0 && uri) {
 		if (r->verbose)
 			printf("              stopped with: %s\n", uri);
-		use_savepoint(r, uri);
+		note_stopped(r, uri);
 		if (r->faulty && chance(r, 8)) /* now its results are published */
 			sim_fs_fail_soon(&r->fs, 1 + below(r, 12));
 	} else {
@@ -224,32 +239,18 @@ static void on_stopped(void *arg, int code, const char *uri, const struct weir_e
 	}
 }
 
-static int add_savepoint(void *arg, const char *name, const struct weir_fs_stat *st)
+/* The savepoint of a stop that nobody was told of. Nothing is committed that goes beyond it, if the job has not started again since. */
+static int find_stopped(void *arg, const char *name, const struct weir_fs_stat *st)
 {
 	struct run *r = arg;
 	enum weir_snapshot_kind kind = WEIR_SNAPSHOT_UNKNOWN;
 	char uri[200];
-	int64_t id;
 
 	(void)st;
 	snprintf(uri, sizeof(uri), "sim:/sp/%s", name);
-	id = id_of(r, uri, &kind);
-	if (id < 0 || (r->s.config.meta_version >= 4 && kind == WEIR_SNAPSHOT_SAVEPOINT) || (r->savepoint && id <= r->savepoint_id))
-		return 0;
-	if (r->s.config.meta_version < 4 && !r->stopping) /* the kind is not stored */
-		return 0;
-	free(r->savepoint);
-	r->savepoint = strdup(uri);
-	r->savepoint_id = id;
+	if (id_of(r, uri, &kind) > r->stopped_id && kind != WEIR_SNAPSHOT_SAVEPOINT && r->s.config.meta_version >= 4)
+		note_stopped(r, uri);
 	return 0;
-}
-
-/* Stop-with-savepoint publishes results before anybody is told: whoever starts again after a crash must look for its savepoint. */
-static void look_for_savepoints(struct run *r)
-{
-	int rc = weir_fs_list(r->fs.memory, "/sp", add_savepoint, r, NULL);
-
-	(void)rc; /* none were taken */
 }
 
 static char *newest_checkpoint(struct run *r, int64_t *out_id)
@@ -274,6 +275,37 @@ static char *newest_checkpoint(struct run *r, int64_t *out_id)
 	return uri;
 }
 
+struct names {
+	WEIR_VEC(char *) v;
+};
+
+static int add_name(void *arg, const char *name, const struct weir_fs_stat *st)
+{
+	char **slot = weir_vec_push(&((struct names *)arg)->v);
+
+	(void)st;
+	if (slot)
+		*slot = strdup(name);
+	return 0;
+}
+
+/* A savepoint that is not gone on from is past: nobody may take it for that of a later stop. */
+static void forget_savepoints(struct run *r, const char *but)
+{
+	struct names n = { 0 };
+	char path[200];
+	int rc = weir_fs_list(r->fs.memory, "/sp", add_name, &n, NULL);
+
+	(void)rc; /* none were taken */
+	for (size_t i = 0; i < n.v.len; i++) {
+		snprintf(path, sizeof(path), "/sp/%s", n.v.items[i]);
+		if (!but || !strstr(but, path))
+			(void)!weir_fs_remove(r->fs.memory, path, true, NULL);
+		free(n.v.items[i]);
+	}
+	weir_vec_fini(&n.v);
+}
+
 /* URI to start from, or NULL; malloc'ed. */
 static char *choose_start(struct run *r)
 {
@@ -282,11 +314,22 @@ static char *choose_start(struct run *r)
 
 	if (id < r->acked)
 		fail(r, "checkpoint %lld was acknowledged, but the newest complete one is %lld", (long long)r->acked, (long long)id);
-	look_for_savepoints(r);
 	if (r->savepoint && r->savepoint_id > id) {
 		free(uri);
 		uri = strdup(r->savepoint);
+		id = r->savepoint_id;
 	}
+	/* told: as new as the checkpoint that came with it. Not told: newer than any, or that checkpoint is there too */
+	if (r->stopped && r->stopped_id >= id - 1 && chance(r, 8)) {
+		free(uri);
+		uri = strdup(r->stopped);
+		use_savepoint(r, uri);
+		r->out->from_stopped++;
+	}
+	free(r->stopped);
+	r->stopped = NULL;
+	r->stopped_id = -1;
+	forget_savepoints(r, uri);
 	return uri;
 }
 
@@ -325,6 +368,7 @@ static void ask(struct run *r)
 		if (q->r.kind == WEIR_JOB_STOP) {
 			r->stopping = r->asked_to_stop = true;
 			r->drained |= q->r.drain;
+			r->restarts_before = r->job->status.restarts;
 		}
 		if (r->verbose)
 			printf("              *** request %d%s\n", (int)q->r.kind, q->r.drain ? " drain" : "");
@@ -384,6 +428,8 @@ static void after_run(struct run *r, bool *out_done)
 	enum weir_job_state state = r->job->state;
 
 	r->out->restarts += r->job->status.restarts;
+	if (r->stopping && !r->stopped && r->job->status.restarts == r->restarts_before && !r->drained)
+		(void)!weir_fs_list(r->fs.memory, "/sp", find_stopped, r, NULL); /* none were taken, perhaps */
 	if (sim_host_misuse(r->host))
 		fail(r, "%s", sim_host_misuse(r->host));
 	if (r->verbose)
@@ -538,7 +584,7 @@ void sim_run(uint64_t seed, bool verbose, struct sim_verdict *out)
 	*out = (struct sim_verdict){ .passed = true };
 	r->out = out;
 	r->verbose = verbose;
-	r->acked = -1;
+	r->acked = r->stopped_id = -1;
 	r->rng.state = seed ^ 0x5851f42d4c957f2du;
 	r->fs.on_call = on_fs_call;
 	r->fs.arg = r;
@@ -567,6 +613,7 @@ void sim_run(uint64_t seed, bool verbose, struct sim_verdict *out)
 	}
 	sim_fs_close(&r->fs);
 	free(r->savepoint);
+	free(r->stopped);
 	out->hash = r->hash;
 	free(r);
 }

@@ -30,6 +30,7 @@ static bool one(const char *program, uint64_t seed, bool verbose)
 	sum.crashes += v.crashes;
 	sum.restarts += v.restarts;
 	sum.checkpoints += v.checkpoints;
+	sum.from_stopped += v.from_stopped;
 	return v.passed;
 }
 
@@ -61,8 +62,8 @@ static int many(const char *program, uint64_t seeds, uint64_t first)
 			break;
 		}
 	}
-	printf("sim: %llu steps, %u attempts, %u crashes, %u restarts, %u checkpoints\n", (unsigned long long)sum.steps, sum.attempts, sum.crashes, sum.restarts,
-	       sum.checkpoints);
+	printf("sim: %llu steps, %u attempts (%u from a stop's savepoint), %u crashes, %u restarts, %u checkpoints\n", (unsigned long long)sum.steps, sum.attempts,
+	       sum.from_stopped, sum.crashes, sum.restarts, sum.checkpoints);
 	printf("sim: %llu passed, %llu failed, %llu skipped\n", (unsigned long long)passed, (unsigned long long)failed, (unsigned long long)(seeds - passed - failed));
 	return failed ? 1 : 0;
 }

@@ -147,6 +147,7 @@ struct sim_verdict {
 	bool passed;
 	uint64_t hash, steps;
 	uint32_t attempts, crashes, restarts, checkpoints;
+	uint32_t from_stopped; /* attempts that went on from the savepoint of a stop */
 	char why[2000];
 };
 void sim_run(uint64_t seed, bool verbose, struct sim_verdict *out);
