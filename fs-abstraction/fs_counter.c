@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * WEIR_FS_KILL_AT=N, WEIR_FS_FAIL_AT=N:CODE or N+:CODE, WEIR_FS_COUNT=FILE: the operation counter of the local file system.
+ * WEIR_FS_KILL_AT=N, WEIR_FS_FAIL_AT=N:CODE or N+:CODE, WEIR_FS_COUNT=FILE, WEIR_FS_COUNT_FROM=TEXT: the operation counter of the local file system.
  * One counter for the whole process, across threads; the environment is read once, at the first operation. A child made by
  * fork() goes on counting from its parent's number but does not write COUNT's file. A value that cannot be read fails every
  * operation, with a message: a crash test that silently tests nothing would be worse.
@@ -24,6 +24,8 @@ static struct {
 	int fail_code;
 	const char *bad; /* the variable whose value cannot be read */
 	char count_file[4096];
+	char from[256]; /* counting begins with the first operation whose path contains this; "": at once */
+	int begun;      /* atomic */
 	pid_t pid;
 } counter;
 
@@ -48,6 +50,7 @@ static int code_of_name(const char *name)
 static void read_environment(void)
 {
 	const char *kill_at = getenv("WEIR_FS_KILL_AT"), *fail_at = getenv("WEIR_FS_FAIL_AT"), *file = getenv("WEIR_FS_COUNT");
+	const char *from = getenv("WEIR_FS_COUNT_FROM");
 	char *end;
 
 	counter.pid = getpid();
@@ -62,6 +65,8 @@ static void read_environment(void)
 		if (end == fail_at || end[counter.fail_sticky] != ':' || !(counter.fail_code = code_of_name(end + counter.fail_sticky + 1)))
 			counter.bad = "WEIR_FS_FAIL_AT (want number:CODE or number+:CODE, such as 7:NOSPC)";
 	}
+	if (from)
+		snprintf(counter.from, sizeof(counter.from), "%s", from);
 	if (file && *file && strlen(file) < sizeof(counter.count_file)) {
 		memcpy(counter.count_file, file, strlen(file) + 1);
 		atexit(write_count);
@@ -79,6 +84,11 @@ int weir__fs_counter_hit(enum weir_fs_op op, const char *path, struct weir_error
 		return 0;
 	if (counter.bad)
 		return weir_error_set(err, WEIR_EINVALID, "the value of the environment variable %s cannot be read", counter.bad);
+	if (!__atomic_load_n(&counter.begun, __ATOMIC_SEQ_CST)) {
+		if (counter.from[0] && (!path || !strstr(path, counter.from)))
+			return 0;
+		__atomic_store_n(&counter.begun, 1, __ATOMIC_SEQ_CST);
+	}
 	n = __atomic_add_fetch(&counter.done, 1, __ATOMIC_SEQ_CST);
 	if (n == counter.kill_at) {
 		kill(getpid(), SIGKILL);

@@ -299,6 +299,22 @@ WEIR_TEST(killed_at_every_operation)
 	}
 }
 
+WEIR_TEST(counting_begins_where_it_is_told_to)
+{
+	int all = operations(), rest;
+
+	setenv("WEIR_FS_COUNT_FROM", "._metadata", 1);
+	rest = operations();
+	ck_assert_int_gt(rest, 0);
+	ck_assert_int_lt(rest, all);
+	ck_assert(WIFSIGNALED(run_child("WEIR_FS_KILL_AT", "1")));
+	ck_assert_str_eq(get("ckpt/chk-1/state"), "state");
+	clear();
+	setenv("WEIR_FS_COUNT_FROM", "/nothing-is-called-so", 1);
+	ck_assert_int_eq(operations(), 0);
+	unsetenv("WEIR_FS_COUNT_FROM");
+}
+
 WEIR_TEST(failed_at_every_operation)
 {
 	int n = operations();
