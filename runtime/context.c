@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+uint32_t weir__fire_at_once = 4096;
+
 struct weir_ctx *weir_ctx_new(struct weir_op *op, struct weir_error *err)
 {
 	struct weir_ctx *c = calloc(1, sizeof(*c));

@@ -72,6 +72,9 @@ static inline WEIR_CHECK int weir_ctx_result(struct weir_ctx *c, int returned, s
 {
 	return __builtin_expect(returned == 0 && c->err.code == 0, 1) ? 0 : weir_ctx_result_slow(c, returned, err);
 }
+/* In watermark() and tick(), after a timer: its output waits for a slower consumer, or it has fired enough for one step. */
+extern uint32_t weir__fire_at_once; /* constant but for the simulator */
+static inline bool weir__must_pause(const struct weir_ctx *c, uint32_t fired) { return fired >= weir__fire_at_once || weir__task_is_full(c->op->task); }
 /* Send on what was emitted. */
 int weir_out_flush(struct weir_out *o, struct weir_error *err) WEIR_CHECK;
 

@@ -63,33 +63,39 @@ static int process_batch(struct weir_op *op, struct weir_batch *in, const struct
 	return code ? code : weir_out_flush(&s->c->out, err);
 }
 
-static int fire(struct process_op *s, enum weir_time_domain d, int64_t up_to, struct weir_error *err)
+/* *out_more: timers are left that are due, for want of room for what they emit. */
+static int fire(struct process_op *s, enum weir_time_domain d, int64_t up_to, bool *out_more, struct weir_error *err)
 {
+	uint32_t fired = 0;
 	const void *ns;
 	int64_t time;
 	int code = 0;
 
-	while (!code && weir_timers_pop(s->c->timers, d, up_to, &time, &ns)) {
+	while (!code && !*out_more && weir_timers_pop(s->c->timers, d, up_to, &time, &ns)) {
 		s->c->time_ms = time;
 		code = weir_ctx_result(s->c, s->p->timer(s->c, s->self, time, &s->c->out), err);
+		*out_more = weir__must_pause(s->c, ++fired);
 	}
 	if (!code)
 		code = weir_backend_settle(s->base.backend, err);
-	return code ? code : weir_out_flush(&s->c->out, err);
+	return code || *out_more ? code : weir_out_flush(&s->c->out, err);
 }
 
-static int process_watermark(struct weir_op *op, int64_t w, struct weir_error *err)
+static int process_watermark(struct weir_op *op, int64_t w, bool *out_more, struct weir_error *err)
 {
 	struct process_op *s = (struct process_op *)op;
 
-	return s->c->timers ? fire(s, WEIR_EVENT_TIME, w, err) : 0;
+	return s->c->timers ? fire(s, WEIR_EVENT_TIME, w, out_more, err) : 0;
 }
 
 static int process_tick(struct weir_op *op, int64_t now, struct weir_error *err)
 {
 	struct process_op *s = (struct process_op *)op;
-	int code = s->c->timers ? fire(s, WEIR_PROCESSING_TIME, now, err) : 0;
+	bool more = false;
+	int code = s->c->timers ? fire(s, WEIR_PROCESSING_TIME, now, &more, err) : 0;
 
+	if (!code && more) /* rows may come in between: send what was emitted before */
+		code = weir_out_flush(&s->c->out, err);
 	if (!code && s->c->timers && weir_timers_next(s->c->timers, WEIR_PROCESSING_TIME) != INT64_MAX)
 		weir_op_wake_at(op, weir_timers_next(s->c->timers, WEIR_PROCESSING_TIME));
 	return code;

@@ -78,22 +78,24 @@ static int fire(struct window_op *w, const struct weir_window *window, struct we
 	return code || !acc ? code : emit_result(w, window, acc, err);
 }
 
-static int window_watermark(struct weir_op *op, int64_t watermark, struct weir_error *err)
+static int window_watermark(struct weir_op *op, int64_t watermark, bool *out_more, struct weir_error *err)
 {
 	struct window_op *w = (struct window_op *)op;
+	uint32_t fired = 0;
 	const void *ns;
 	int64_t time;
 	int code = 0;
 
-	while (!code && weir_timers_pop(w->timers, WEIR_EVENT_TIME, watermark, &time, &ns)) {
+	while (!code && !*out_more && weir_timers_pop(w->timers, WEIR_EVENT_TIME, watermark, &time, &ns)) {
 		struct weir_window window = *(const struct weir_window *)ns;
 
 		if (time == weir_window_max_time(window))
 			code = fire(w, &window, err);
 		if (!code && time == weir_window_cleanup_time(&w->rule, window))
 			code = weir_state_clear(w->state, &window, err);
+		*out_more = weir__must_pause(w->c, ++fired);
 	}
-	return code ? code : weir_out_flush(&w->c->out, err);
+	return code || *out_more ? code : weir_out_flush(&w->c->out, err);
 }
 
 /* ---- rows ---- */

@@ -3,7 +3,8 @@
  * The task: one step at a time through mail, due timers, and either one poll of its source or some elements of its input channels. It never blocks;
  * what it cannot pass on waits in the overflow (exchange.c), and while anything waits there no input is taken.
  *
- * Order within a step: mail, a snapshot that waits, overflow, processing-time timers, input. So a checkpoint trigger is answered between two batches.
+ * Order within a step: mail, a snapshot that waits, overflow, processing-time timers, the rest of a watermark, input. So a checkpoint trigger is answered between two batches,
+ * and a watermark that fires millions of timers holds no more of their rows than fit downstream: barriers, like all input, wait until it is through.
  * Invariants: `state` moves only along the table below; END is sent once; after a barrier was sent for a checkpoint nothing of before it follows.
  * Start: a task takes no rows before each input has said where it starts (START, behind its first watermark) or that it has nothing (END). Else rows that
  * were late would not be late after a restore, when the watermark of one input, or the end of an empty one, comes behind the rows of another.
@@ -152,22 +153,38 @@ static bool is_restored(const struct weir_task *t, int64_t w)
 	return t->restore && t->waiting_in && w != INT64_MAX;
 }
 
-static int op_watermark(struct weir_task *t, struct weir_op *op, int64_t w, struct weir_error *err)
+/* Let the operator act on its watermark, and pass it on. The first of the chain may stop in between (t->firing); any other one, which in practice has no timers, may not. */
+static int fire(struct weir_task *t, struct weir_op *op, int64_t w, struct weir_error *err)
 {
 	const struct weir_op *caller = weir__current_op;
+	bool more = op->ops->watermark != NULL;
 	int code = 0;
 
+	weir__current_op = op;
+	while (more && !code) {
+		more = false;
+		code = op->ops->watermark(op, w, &more, err);
+		if (op == t->ops[0].op)
+			break;
+	}
+	weir__current_op = caller;
+	if (code)
+		return weir__blame(op, code, err);
+	t->firing.on = more;
+	t->firing.watermark = w;
+	if (more || (op->ops->own_watermarks && w != INT64_MAX))
+		return 0;
+	return forward_watermark(t, weir__slot_of(op), w, err);
+}
+
+static int op_watermark(struct weir_task *t, struct weir_op *op, int64_t w, struct weir_error *err)
+{
 	if (w <= op->watermark_ms)
 		return 0;
 	op->watermark_ms = w;
-	if (op->ops->watermark && !is_restored(t, w)) {
-		weir__current_op = op;
-		code = op->ops->watermark(op, w, err);
-		weir__current_op = caller;
-	}
-	if (code || (op->ops->own_watermarks && w != INT64_MAX))
-		return code;
-	return forward_watermark(t, weir__slot_of(op), w, err);
+	if (!is_restored(t, w))
+		return fire(t, op, w, err);
+	return op->ops->own_watermarks ? 0 : forward_watermark(t, weir__slot_of(op), w, err);
 }
 
 int weir_op_emit_watermark(struct weir_op *op, int64_t w, struct weir_error *err)
@@ -347,9 +364,8 @@ static int merge_event(struct weir_task *t, enum weir_watermark_event_kind kind,
 		atomic_store_explicit(&t->watermark_ms, change.watermark, memory_order_relaxed);
 		code = op_watermark(t, t->ops[0].op, change.watermark, err);
 	}
-	if (!code && change.status_changed && change.idle && !t->ops[0].op->ops->own_watermarks)
-		code = forward_idle(t, &t->ops[0], true, err);
-	return code;
+	t->firing.idle_after = change.status_changed && change.idle && !t->ops[0].op->ops->own_watermarks;
+	return !code && !t->firing.on && t->firing.idle_after ? forward_idle(t, &t->ops[0], true, err) : code;
 }
 
 static int input_started(struct weir_task *t, uint32_t channel, struct weir_error *err)
@@ -358,6 +374,28 @@ static int input_started(struct weir_task *t, uint32_t channel, struct weir_erro
 		return 0;
 	t->started_in[channel] = true;
 	return --t->waiting_in ? 0 : weir__task_send_start(t, err);
+}
+
+static int input_ended(struct weir_task *t, uint32_t channel, struct weir_error *err)
+{
+	int code = input_started(t, channel, err);
+
+	return !code && ++t->ended_in == t->nin ? finish_ops(t, err) : code;
+}
+
+/* The next part of a watermark; after the last one, what it held back. */
+static int go_on_firing(struct weir_task *t, struct weir_error *err)
+{
+	int code = fire(t, t->ops[0].op, t->firing.watermark, err);
+
+	if (code || t->firing.on)
+		return code;
+	if (t->firing.idle_after)
+		code = forward_idle(t, &t->ops[0], true, err);
+	if (!code && t->firing.input_ended)
+		code = input_ended(t, t->firing.channel, err);
+	t->firing.idle_after = t->firing.input_ended = false;
+	return code;
 }
 
 /* What follows the START of an input, before another one has started. Barriers go on: they follow the START of each. */
@@ -390,9 +428,9 @@ static int element(struct weir_task *t, uint32_t channel, struct weir_element *e
 		return input_started(t, channel, err);
 	case WEIR_EL_END:
 		code = merge_event(t, WEIR_WATERMARK_FINISHED, channel, 0, err);
-		if (!code)
-			code = input_started(t, channel, err);
-		return !code && ++t->ended_in == t->nin ? finish_ops(t, err) : code;
+		t->firing.input_ended = t->firing.on;
+		t->firing.channel = channel;
+		return code || t->firing.on ? code : input_ended(t, channel, err);
 	case WEIR_EL_CANCEL:
 		break;
 	}
@@ -422,7 +460,7 @@ static int read_inputs(struct weir_task *t, bool *out_more, struct weir_error *e
 		weir_element_drop(&e);
 		if (code)
 			return code;
-		if (t->waiting || t->overflow_head < t->overflow.len) {
+		if (t->waiting || t->firing.on || weir__task_is_full(t)) {
 			*out_more = true; /* step() decides */
 			return 0;
 		}
@@ -654,11 +692,13 @@ static int work(struct weir_task *t, int64_t *out_next, struct weir_error *err)
 	atomic_store_explicit(&t->backpressured, false, memory_order_relaxed);
 	now_ms = weir_now_ms(t->clock);
 	code = tick(t, now_ms, err);
-	if (!code)
+	if (!code && t->firing.on)
+		code = go_on_firing(t, err);
+	if (!code && !t->firing.on && !weir__task_is_full(t))
 		code = t->nin ? read_inputs(t, &more, err) : poll_source(t, now_ms, &more, err);
 	atomic_store_explicit(&t->rows_in, t->ops[0].op->rows_in, memory_order_relaxed);
 	atomic_store_explicit(&t->rows_out, t->ops[0].op->rows_out, memory_order_relaxed);
-	*out_next = more || t->overflow_head < t->overflow.len ? WEIR_STEP_AGAIN : next_wake(t, now_ms);
+	*out_next = more || t->firing.on || weir__task_is_full(t) ? WEIR_STEP_AGAIN : next_wake(t, now_ms);
 	return code;
 }
 

@@ -85,6 +85,15 @@ struct weir_op_slot { /* an operator instance and what the task keeps about it *
 	uint32_t max_parallelism;
 };
 
+/* A watermark whose timers do not all fire in one step. What it holds back: itself, then the rest of the element that it came from. */
+struct weir_firing {
+	bool on;
+	int64_t watermark;
+	bool idle_after;                 /* the inputs became idle with it */
+	bool input_ended;                /* it came with the end of input `channel` */
+	uint32_t channel;
+};
+
 #define WEIR_TASK_ALIGNING (WEIR_GATE_PENDING_MAX + 1)
 
 struct weir_task {
@@ -109,6 +118,7 @@ struct weir_task {
 	uint32_t waiting_in;             /* inputs that have not started: no rows are taken before it is 0 */
 	bool *started_in;                /* of each input */
 	bool started;                    /* START was sent */
+	struct weir_firing firing;       /* while it is on no input is taken */
 	bool source_ended;
 	bool stop_requested;             /* the snapshot of a stop was taken: nothing that would change the state or the output happens any more */
 	bool finished_before;            /* restored from the checkpoint of a finished job */
@@ -164,6 +174,8 @@ int weir__blame(const struct weir_op *op, int code, struct weir_error *err);
 /* The operator whose user function runs on this thread, for the message of a crash. NULL outside. */
 extern _Thread_local const struct weir_op *weir__current_op;
 
+/* Something that was sent waits for a slower consumer. */
+static inline bool weir__task_is_full(const struct weir_task *t) { return t->overflow_head < t->overflow.len; }
 static inline struct weir_op_slot *weir__slot_of(struct weir_op *op) { return &op->task->ops[op->node->chain_index]; }
 
 #endif

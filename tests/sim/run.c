@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/context.h"
 #include "runtime/job_priv.h"
 #include "tests/sim/host_sim.h"
 
@@ -590,6 +591,7 @@ void sim_run(uint64_t seed, bool verbose, struct sim_verdict *out)
 	r->fs.arg = r;
 	r->fs.quiet = true;
 	sim_scenario_make(&r->s, seed);
+	weir__fire_at_once = seed % 3 ? 1 + (uint32_t)(seed % 5) : 4096; /* watermarks that take several steps */
 	if (verbose)
 		sim_scenario_print(&r->s);
 	sim_fs_open(&r->fs);
