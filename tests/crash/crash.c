@@ -11,6 +11,9 @@
  *   nospc   operation k fails with ENOSPC, no restarts: the job fails, says so, and resumes
  *   full    every operation from k on fails with ENOSPC
  *   io      operation k fails with EIO, and the job restarts by itself
+ *   stop    `weir stop` is called, and SIGKILL comes before operation k, counted from the first of the stop; then, from the same files, both ways on:
+ *           --resume, and -s with the savepoint, if it is complete, told or not
+ *   stopio  the same, but operation k fails with EIO; the stop is called again until it succeeds, and -s takes the savepoint that was told
  *
  * After each interruption, before anything is resumed: what is committed is a part of the expected result, no line too often; the newest complete
  * checkpoint can be read (weir state verify). After the end: equal, no checkpoint folder without _metadata, no more than are retained; and once more
@@ -38,8 +41,8 @@
 #define UNKILLED_ENOUGH 3 /* per worker */
 #define SECONDS_ALLOWED 60
 
-enum mode { KILL, AGAIN, LIVES, NOSPC, FULL, IO_ERROR, MODES };
-static const char *const mode_names[] = { "kill", "again", "lives", "nospc", "full", "io" };
+enum mode { KILL, AGAIN, LIVES, NOSPC, FULL, IO_ERROR, STOP, STOP_IO, MODES };
+static const char *const mode_names[] = { "kill", "again", "lives", "nospc", "full", "io", "stop", "stopio" };
 static const char *const dirs[NDIRS] = { "hours", "late", "alerts" };
 
 struct lines {
@@ -48,7 +51,7 @@ struct lines {
 };
 
 struct totals { /* shared by the workers */
-	unsigned passed, failed, interrupted;
+	unsigned passed, failed, interrupted, savepoints;
 };
 
 static const char *weir, *job, *input, *folder, *parallelism;
@@ -187,12 +190,9 @@ static const char *compare(const char *out, bool at_end)
 
 /* ---- processes ---- */
 
-static int run(char *const argv[], char *const env[], const char *log)
+static pid_t spawn(char *const argv[], char *const env[], const char *log)
 {
-	struct timespec pause = { 0, 1000000 };
-	int64_t left = SECONDS_ALLOWED * 1000;
 	pid_t pid = fork();
-	int status;
 
 	if (pid < 0)
 		die("fork: %s", strerror(errno));
@@ -206,6 +206,16 @@ static int run(char *const argv[], char *const env[], const char *log)
 		execv(argv[0], argv);
 		_exit(127);
 	}
+	return pid;
+}
+
+static int run(char *const argv[], char *const env[], const char *log)
+{
+	struct timespec pause = { 0, 1000000 };
+	int64_t left = SECONDS_ALLOWED * 1000;
+	pid_t pid = spawn(argv, env, log);
+	int status;
+
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		nanosleep(&pause, NULL);
 		if (--left <= 0) {
@@ -221,22 +231,42 @@ struct trial {
 	char dir[300], out[320], ck[330], log[320];
 	unsigned point;
 	const char *restarts;
+	const char *from;       /* a savepoint to start from, instead of --resume */
+	char told[400];         /* the savepoint that `weir stop` has named, or "" */
 };
+
+/* Its exit status; or its pid, when it runs on, slowly. */
+static int run_job_with(struct trial *t, char *const env[], bool in_background)
+{
+	const char *argv[32], *rate = in_background ? "3000" : "20000";
+	const char *options[] = { "-Dexecution.checkpointing.interval=3ms", "-Dexecution.checkpointing.num-retained=2", "-Drestart-strategy.fixed-delay.delay=1ms",
+				  "-Dexecution.checkpointing.data-inline-threshold=200" };
+	const char *arguments[] = { job, "--", "--input", input, "--output", t->out, "--watermark-rows", "5", "--rows-per-second", rate };
+	char define[400], restarts[100];
+	int n = 0;
+
+	snprintf(define, sizeof(define), "-Dexecution.checkpointing.dir=%s", t->ck);
+	snprintf(restarts, sizeof(restarts), "-Drestart-strategy.type=%s", t->restarts);
+	for (const char *const *p = (const char *[]){ weir, "run", "-p", parallelism, define, restarts, NULL }; *p; p++)
+		argv[n++] = *p;
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+		argv[n++] = options[i];
+	argv[n++] = t->from ? "-s" : "--resume";
+	if (t->from)
+		argv[n++] = t->from;
+	for (size_t i = 0; i < sizeof(arguments) / sizeof(*arguments); i++)
+		argv[n++] = arguments[i];
+	argv[n] = NULL;
+	return in_background ? (int)spawn((char *const *)(uintptr_t)argv, env, t->log) : run((char *const *)(uintptr_t)argv, env, t->log);
+}
 
 static int run_job(struct trial *t, const char *variable, const char *value)
 {
-	char define[400], restarts[100], assignment[100];
+	char assignment[100];
 	char *env[] = { assignment, NULL };
-	char *argv[] = { (char *)(uintptr_t)weir, (char *)"run", (char *)"-p", (char *)(uintptr_t)parallelism, (char *)"--resume", (char *)"-D", define,
-			 (char *)"-Dexecution.checkpointing.interval=3ms", (char *)"-Dexecution.checkpointing.num-retained=2", (char *)"-D", restarts,
-			 (char *)"-Drestart-strategy.fixed-delay.delay=1ms", (char *)"-Dexecution.checkpointing.data-inline-threshold=200",
-			 (char *)(uintptr_t)job, (char *)"--", (char *)"--input", (char *)(uintptr_t)input, (char *)"--output", t->out,
-			 (char *)"--watermark-rows", (char *)"5", (char *)"--rows-per-second", (char *)"20000", NULL };
 
-	snprintf(define, sizeof(define), "execution.checkpointing.dir=%s", t->ck);
-	snprintf(restarts, sizeof(restarts), "restart-strategy.type=%s", t->restarts);
 	snprintf(assignment, sizeof(assignment), "%s=%s", variable, value);
-	return run(argv, variable ? env : NULL, t->log);
+	return run_job_with(t, variable ? env : NULL, false);
 }
 
 /* ---- checks ---- */
@@ -370,9 +400,124 @@ static bool finish(struct trial *t)
 	return check_end(t);
 }
 
+/* ---- stops ---- */
+
+/* The only complete savepoint below DIR/sp, malloc'ed, or NULL. */
+static char *find_savepoint(const struct trial *t)
+{
+	char dir[320], *found = NULL;
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "%s/sp", t->dir);
+	d = opendir(dir);
+	while (d && (e = readdir(d)) != NULL) {
+		char *path, *meta;
+
+		if (e->d_name[0] == '.' || asprintf(&path, "%s/%s", dir, e->d_name) < 0 || asprintf(&meta, "%s/_metadata", path) < 0)
+			continue;
+		if (access(meta, F_OK) == 0) {
+			free(found);
+			found = path;
+		} else {
+			free(path);
+		}
+		free(meta);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* Ask the job to stop until it says that it has, or is gone. Its exit status. */
+static int stop_job(struct trial *t, pid_t pid)
+{
+	char sp[320], log[320], socket[340], *text;
+	char *argv[] = { (char *)(uintptr_t)weir, (char *)"stop", (char *)"-p", sp, (char *)"delays", NULL }, *env[] = { socket, NULL };
+	int status, left = 10000;
+
+	snprintf(sp, sizeof(sp), "%s/sp", t->dir);
+	snprintf(log, sizeof(log), "%s/stop.log", t->dir);
+	snprintf(socket, sizeof(socket), "XDG_RUNTIME_DIR=%s/r", t->dir);
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (!t->told[0] && run(argv, env, log) == 0 && (text = read_file(log)) != NULL) {
+			char *path = strstr(text, "Path: file:");
+
+			snprintf(t->told, sizeof(t->told), "%.*s", path ? (int)strcspn(path + 11, "\n") : 0, path ? path + 11 : "");
+			free(text);
+		}
+		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+		if (--left == 0) {
+			kill(pid, SIGABRT);
+			waitpid(pid, &status, 0);
+			return -1000;
+		}
+	}
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void copy_tree(const struct trial *t, const char *name, const char *from, const char *to)
+{
+	char a[400], b[400];
+	char *clean[] = { (char *)"/bin/rm", (char *)"-rf", b, NULL }, *copy[] = { (char *)"/bin/cp", (char *)"-a", a, b, NULL };
+
+	snprintf(a, sizeof(a), "%s/%s%s", t->dir, from, name);
+	snprintf(b, sizeof(b), "%s/%s%s", t->dir, to, name);
+	run(clean, NULL, "/dev/null");
+	if (access(a, F_OK) == 0)
+		run(copy, NULL, "/dev/null");
+}
+
+/* From what the stop left, --resume; then from the same again, -s. */
+static bool both_ways_on(struct trial *t)
+{
+	char *savepoint = mode == STOP ? find_savepoint(t) : t->told[0] ? strdup(t->told) : NULL;
+	const char *why;
+
+	copy_tree(t, "out", "", "kept-");
+	copy_tree(t, "ck", "", "kept-");
+	if (!finish(t))
+		return false;
+	if (!savepoint)
+		return true;
+	copy_tree(t, "out", "kept-", "");
+	copy_tree(t, "ck", "kept-", "");
+	snprintf(t->log, sizeof(t->log), "%s/savepoint.log", t->dir);
+	t->from = savepoint;
+	if (run_job_with(t, NULL, false) != 0)
+		return fail(t, "did not start from the savepoint", savepoint);
+	why = compare(t->out, true);
+	free(savepoint);
+	t->from = NULL;
+	__atomic_add_fetch(&totals->savepoints, 1, __ATOMIC_SEQ_CST);
+	return why ? fail(t, "after the end, from the savepoint", why) : true;
+}
+
+static bool stop_at(struct trial *t, unsigned k, bool *out_hit)
+{
+	char value[60], run_dir[330], socket[360];
+	char *env[] = { value, (char *)"WEIR_FS_COUNT_FROM=/savepoint-", socket, NULL };
+	char *log;
+	int rc;
+
+	snprintf(run_dir, sizeof(run_dir), "%s/r", t->dir); /* each has its own: `weir stop delays` must find one job */
+	mkdir(run_dir, 0700);
+	snprintf(socket, sizeof(socket), "XDG_RUNTIME_DIR=%s", run_dir);
+	snprintf(value, sizeof(value), mode == STOP ? "WEIR_FS_KILL_AT=%u" : "WEIR_FS_FAIL_AT=%u:IO", k);
+	rc = stop_job(t, run_job_with(t, env, true));
+	log = read_file(t->log);
+	*out_hit = rc != 0 || (log && strstr(log, "WEIR_FS_FAIL_AT"));
+	free(log);
+	if (rc != 0 && !(mode == STOP && rc == -SIGKILL))
+		return fail(t, "ended in another way than by the stop or the kill", NULL);
+	if (rc == 0 && !t->told[0])
+		return fail(t, "the job ended before it could be stopped", NULL);
+	return check_interrupted(t) && both_ways_on(t);
+}
+
 static bool one_point(unsigned k, bool *out_hit)
 {
-	struct trial t = { .point = k, .restarts = mode == IO_ERROR ? "fixed-delay" : "none" };
+	struct trial t = { .point = k, .restarts = mode == IO_ERROR || mode == STOP_IO ? "fixed-delay" : "none" };
 	char *clean[] = { (char *)"/bin/rm", (char *)"-rf", t.dir, NULL };
 	bool ok, hit = true;
 
@@ -382,7 +527,9 @@ static bool one_point(unsigned k, bool *out_hit)
 	snprintf(t.log, sizeof(t.log), "%s/first.log", t.dir);
 	mkdir(t.dir, 0755);
 	*out_hit = true;
-	if (mode == LIVES) {
+	if (mode >= STOP) {
+		ok = stop_at(&t, k, out_hit);
+	} else if (mode == LIVES) {
 		uint32_t seed = mix(k), life = 0;
 
 		/* later lives are longer: one that is too short for its first checkpoint brings nothing */
@@ -393,7 +540,7 @@ static bool one_point(unsigned k, bool *out_hit)
 		if (ok && mode == AGAIN && *out_hit)
 			ok = interrupt_at(&t, 1 + mix(k) % 60, &hit) && check_interrupted(&t);
 	}
-	ok = ok && finish(&t);
+	ok = ok && (mode >= STOP || finish(&t));
 	if (ok)
 		run(clean, NULL, "/dev/null");
 	return ok;
@@ -460,6 +607,10 @@ int main(int argc, char **argv)
 	for (int status; wait(&status) > 0;)
 		if (!WIFEXITED(status) || WEXITSTATUS(status))
 			totals->failed++;
+	if (mode >= STOP && totals->savepoints == 0) {
+		printf("FAILED %s: no run went on from a savepoint\n", mode_names[mode]);
+		totals->failed++;
+	}
 	if (totals->interrupted == 0) {
 		printf("FAILED %s: no run was interrupted, so nothing was tested\n", mode_names[mode]);
 		totals->failed++;

@@ -33,6 +33,9 @@ lives 2 $lives
 nospc 2 $((two * 3))
 io 2 $((two * 3))
 kill 3 $three
+stop 1 1
+stop 2 $((two / 4 + 1))
+stopio 1 $((two / 4 + 1))
 END
 wait
 count() { grep -oE "[0-9]+ $1" "$work/log" | awk '{ n += $1 } END { print n + 0 }'; }
