@@ -28,6 +28,10 @@ struct weir_serializer {
 	bool text;
 	/* Optional: Java's hashCode of the value at the cursor. NULL: not known. False: not known for this value. */
 	bool (*java_hash)(const struct weir_type *t, struct weir_src *src, int32_t *out);
+	/* Optional: least bytes of a value, where the snapshot decides. NULL: min. */
+	uint32_t (*least)(const struct weir_type *t);
+	/* Optional: whether values need not say where they end (as OPAQUE): skip may fail with WEIR_ENOTYPE unless tail. NULL: false. */
+	bool (*undelimited)(const struct weir_type *t);
 	/* Optional: TypeSerializer.getLength(); NULL: -1. */
 	int (*length)(const struct weir_type *t);
 	/* Optional: the name in type texts, "decimal(10,2)"; NULL: name and the nested types. */

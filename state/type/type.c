@@ -202,7 +202,7 @@ static uint32_t wire_min(const struct weir_type *t)
 	if (t->kind == WEIR_ROW)
 		return (weir__row_mask_bits(t) + 7) / 8;
 	if (t->kind == WEIR_WIRE)
-		return t->serializer->min;
+		return t->serializer->least ? t->serializer->least(t) : t->serializer->min;
 	if (t->kind == WEIR_TUPLE || t->kind == WEIR_TIMER || t->kind == WEIR_TTL)
 		for (uint32_t i = 0; i < t->nfields; i++)
 			min = add_min(min, t->fields[i].type->wire_min);
@@ -293,7 +293,7 @@ static int prepare(struct weir_type *t, struct weir_arena *a, uint32_t level, st
 	t->wire_min = wire_min(t);
 	if (kinds[t->kind].flat)
 		flags |= WEIR_TYPE_FLAT;
-	if (t->kind == WEIR_OPAQUE)
+	if (t->kind == WEIR_OPAQUE || (t->kind == WEIR_WIRE && t->serializer->undelimited && t->serializer->undelimited(t)))
 		flags |= WEIR_TYPE_OPAQUE;
 	for (uint32_t i = 0; i < t->nfields; i++) {
 		if (!(t->fields[i].type->flags & WEIR_TYPE_FLAT))
