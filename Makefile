@@ -81,7 +81,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(call obj,$(BENCHLIB_SRC)) $(BUILD)/li
 
 # package=why
 PACKAGES := gcc=compiler libc6-dev=compiler make=build pkg-config=build libxxhash-dev=checksums zlib1g-dev=gzip-input libsnappy-dev=compressed-state \
-	libcjson-dev=control-socket libfyaml-dev=config.yaml libfuse3-dev=mount fuse3=mount check=tests clang=second-compiler libclang-rt-14-dev=second-compiler \
+	librocksdb7.8=rocksdb-state libcjson-dev=control-socket libfyaml-dev=config.yaml libfuse3-dev=mount fuse3=mount check=tests clang=second-compiler libclang-rt-14-dev=second-compiler \
 	jq=command-line-tests scdoc=man-page
 .PHONY: deps
 deps: ## install the Debian packages that are missing (says which and why)

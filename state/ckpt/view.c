@@ -81,6 +81,7 @@ int weir_view_open(struct weir_ckpt *c, struct weir_view **out, struct weir_erro
 	if (!v)
 		return weir_error_set(err, WEIR_ENOMEM, "no memory for a view of %s", c->path ? c->path : "a checkpoint");
 	v->ckpt = c;
+	pthread_mutex_init(&v->lock, NULL);
 	code = weir__view_open_parts(v, err);
 	if (code == 0)
 		code = index_held(v, err);
@@ -102,6 +103,8 @@ void weir_view_close(struct weir_view *v)
 	for (size_t i = 0; i < v->parts.len; i++) {
 		struct weir__part *p = &v->parts.items[i];
 
+		if (p->layout && p->layout->close)
+			p->layout->close(p);
 		if (p->map)
 			weir_fs_unmap(p->map);
 		free(p->path);
@@ -111,6 +114,7 @@ void weir_view_close(struct weir_view *v)
 	weir_vec_fini(&v->states);
 	weir_vec_fini(&v->held);
 	weir_arena_fini(&v->mem);
+	pthread_mutex_destroy(&v->lock);
 	weir_ckpt_close(v->ckpt);
 	free(v);
 }

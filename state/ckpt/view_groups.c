@@ -87,8 +87,7 @@ static int group_entry(void *arg, uint32_t state, const struct weir_entry *e)
 	return weir__scan_entry(arg, state, e);
 }
 
-/* The key group to read, or -1 for all; -2 for none. */
-static int32_t wanted_group(const struct weir__scan_ctx *x, const struct weir__part *part)
+int32_t weir__wanted_group(const struct weir__scan_ctx *x, const struct weir__part *part)
 {
 	struct weir_arena scratch = { 0 };
 	int32_t want = x->scan->key_group;
@@ -105,7 +104,7 @@ static int32_t wanted_group(const struct weir__scan_ctx *x, const struct weir__p
 int weir__groups_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err)
 {
 	const struct weir_key_group_offsets *g = &part->keyed->groups;
-	int32_t want = wanted_group(x, part);
+	int32_t want = weir__wanted_group(x, part);
 	uint32_t from = 0, to = g->count;
 
 	if (want != -1) {

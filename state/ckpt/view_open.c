@@ -12,13 +12,13 @@
 #include "state/flink/keyed_priv.h"
 
 static const struct weir__layout layouts[] = {
-	{ WEIR_KEYED_GROUPS_OLD, weir__groups_open, weir__groups_scan },
-	{ WEIR_KEYED_SAVEPOINT, weir__groups_open, weir__groups_scan },
-	{ WEIR_KEYED_GROUPS, weir__groups_open, weir__groups_scan },
-	{ WEIR_KEYED_INCREMENTAL_OLD, weir__rocksdb_open, weir__rocksdb_scan },
-	{ WEIR_KEYED_INCREMENTAL, weir__rocksdb_open, weir__rocksdb_scan },
-	{ WEIR_KEYED_CHANGELOG_OLD, weir__changelog_open, weir__changelog_scan },
-	{ WEIR_KEYED_CHANGELOG, weir__changelog_open, weir__changelog_scan },
+	{ WEIR_KEYED_GROUPS_OLD, weir__groups_open, weir__groups_scan, NULL },
+	{ WEIR_KEYED_SAVEPOINT, weir__groups_open, weir__groups_scan, NULL },
+	{ WEIR_KEYED_GROUPS, weir__groups_open, weir__groups_scan, NULL },
+	{ WEIR_KEYED_INCREMENTAL_OLD, weir__rocksdb_part_open, weir__rocksdb_part_scan, weir__rocksdb_part_close },
+	{ WEIR_KEYED_INCREMENTAL, weir__rocksdb_part_open, weir__rocksdb_part_scan, weir__rocksdb_part_close },
+	{ WEIR_KEYED_CHANGELOG_OLD, weir__changelog_open, weir__changelog_scan, NULL },
+	{ WEIR_KEYED_CHANGELOG, weir__changelog_open, weir__changelog_scan, NULL },
 };
 
 int weir__part_load(struct weir_view *v, struct weir__part *part, struct weir_error *err)

@@ -6,6 +6,8 @@
 #ifndef WEIR_STATE_CKPT_VIEW_PRIV_H
 #define WEIR_STATE_CKPT_VIEW_PRIV_H
 
+#include <pthread.h>
+
 #include "base/arena.h"
 #include "base/vec.h"
 #include "state/ckpt/view.h"
@@ -17,11 +19,13 @@ enum weir__part_class { WEIR__PART_MASTER, WEIR__PART_COORDINATOR, WEIR__PART_OP
 struct weir__scan_ctx;
 struct weir__part;
 
-/* A keyed layout. open: read the metadata of the states into part->meta and what scan needs; an error makes the part a failed one. */
+/* A keyed layout. open: read the metadata of the states into part->meta and what scan needs; an error makes the part a failed one. close (or NULL) frees
+ * part->held. */
 struct weir__layout {
 	enum weir_keyed_kind kind;
 	int (*open)(struct weir_view *v, struct weir__part *part, struct weir_error *err);
 	int (*scan)(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
+	void (*close)(struct weir__part *part);
 };
 
 struct weir__part {
@@ -41,6 +45,7 @@ struct weir__part {
 	struct weir_oper_header *header;         /* OPERATOR */
 	uint32_t ninfos;
 	const struct weir_state_info **infos;    /* by state of meta or header, by list of a raw operator handle; else one */
+	void *held;                              /* the layout's own */
 	struct weir_error *failure;              /* it could not be opened; then it has no infos */
 };
 
@@ -51,6 +56,7 @@ struct weir_view {
 	WEIR_VEC(struct weir_state_info *) states; /* sorted when open */
 	uint32_t op_states;                        /* while opening: first state of the current operator */
 	WEIR_VEC(struct weir_slice) held;          /* bytes of the parts, by address */
+	pthread_mutex_t lock;                      /* of what a layout opens during scans */
 };
 
 /* One scan, what it looks for, where it stands. */
@@ -69,6 +75,8 @@ static inline bool weir__scan_wants(const struct weir__scan_ctx *x, uint32_t ind
 {
 	return !x->scan->state || x->part->infos[index] == x->scan->state;
 }
+/* The key group a keyed part has to read for the scan: -1 all, -2 none. */
+int32_t weir__wanted_group(const struct weir__scan_ctx *x, const struct weir__part *part);
 /* Damage in the part, described by err (with path and offset): 0 when it was told to the scan's problem function (err is cleared), else its code. */
 int weir__scan_damage(struct weir__scan_ctx *x, int32_t key_group, int code, struct weir_error *err);
 
@@ -79,8 +87,9 @@ int weir__groups_ends(struct weir_view *v, struct weir__part *part, struct weir_
 
 int weir__groups_open(struct weir_view *v, struct weir__part *part, struct weir_error *err);
 int weir__groups_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
-int weir__rocksdb_open(struct weir_view *v, struct weir__part *part, struct weir_error *err);
-int weir__rocksdb_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
+int weir__rocksdb_part_open(struct weir_view *v, struct weir__part *part, struct weir_error *err);
+int weir__rocksdb_part_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
+void weir__rocksdb_part_close(struct weir__part *part);
 int weir__changelog_open(struct weir_view *v, struct weir__part *part, struct weir_error *err);
 int weir__changelog_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
 int weir__oper_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
