@@ -49,6 +49,10 @@ static const struct weir__snapshot_class classes[] = {
 static const struct weir__snapshot_class *const families[] = {
 	classes,
 	weir__serializers_time,
+	weir__serializers_number,
+	weir__serializers_collection,
+	weir__serializers_stream,
+	weir__serializers_cep,
 };
 
 const struct weir__snapshot_class *weir__snapshot_class_named(const char *name)

@@ -34,7 +34,7 @@ struct weir__snapshot_class {
 #define WEIR__ANY_NESTED UINT32_MAX
 
 /* Families of serializers in files of their own (serializer_<family>.c). Each ends with a row without name. */
-extern const struct weir__snapshot_class weir__serializers_time[];
+extern const struct weir__snapshot_class weir__serializers_time[], weir__serializers_number[], weir__serializers_collection[], weir__serializers_stream[], weir__serializers_cep[];
 
 /* ---- for `read` ---- */
 

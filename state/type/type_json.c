@@ -51,33 +51,27 @@ static void put_char(uint16_t unit, struct weir_buf *out)
 
 /* ---- maps ---- */
 
-struct pair {
-	const uint8_t *text;
-	size_t at, len;
-};
-
 static int by_text(const void *a, const void *b)
 {
-	const struct pair *x = a, *y = b;
+	const struct weir__json_item *x = a, *y = b;
 	int c = weir__utf16_cmp(x->text, x->len, y->text, y->len);
 
 	return c ? c : (x->at > y->at) - (x->at < y->at);
 }
 
-/* Sort the n texts in out from `start` on and put commas between them. */
-static void sort_pairs(struct weir_buf *out, size_t start, struct pair *pairs, uint32_t n)
+void weir__json_sort(struct weir_buf *out, size_t start, struct weir__json_item *items, uint32_t n)
 {
 	struct weir_buf sorted = { 0 };
 
 	for (uint32_t i = 0; i < n; i++) {
-		pairs[i].text = out->data + pairs[i].at;
-		pairs[i].len = (i + 1 < n ? pairs[i + 1].at : out->len) - pairs[i].at;
+		items[i].text = out->data + items[i].at;
+		items[i].len = (i + 1 < n ? items[i + 1].at : out->len) - items[i].at;
 	}
-	qsort(pairs, n, sizeof(*pairs), by_text);
+	qsort(items, n, sizeof(*items), by_text);
 	for (uint32_t i = 0; i < n; i++) {
 		if (i)
 			weir_buf_u8(&sorted, ',');
-		weir_buf_put(&sorted, pairs[i].text, pairs[i].len);
+		weir_buf_put(&sorted, items[i].text, items[i].len);
 	}
 	out->len = start;
 	weir_buf_put_slice(out, weir_buf_slice(&sorted));
@@ -89,7 +83,7 @@ static void sort_pairs(struct weir_buf *out, size_t start, struct pair *pairs, u
 static void put_map(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
 {
 	uint32_t n = weir__wire_count(src, t->fields[0].type->wire_min + 1);
-	struct pair *pairs = malloc((n + (size_t)1) * sizeof(*pairs));
+	struct weir__json_item *pairs = malloc((n + (size_t)1) * sizeof(*pairs));
 	size_t start;
 
 	if (!pairs) {
@@ -110,7 +104,7 @@ static void put_map(const struct weir_type *t, struct weir_src *src, bool tail, 
 		weir_buf_u8(out, ']');
 	}
 	if (!src->code && !out->code)
-		sort_pairs(out, start, pairs, n);
+		weir__json_sort(out, start, pairs, n);
 	weir_buf_u8(out, ']');
 	free(pairs);
 }

@@ -113,6 +113,12 @@ void weir__wire_put_default(struct weir_buf *out, const struct weir_type *t);
 int weir__value_skip(const struct weir_type *t, struct weir_src *src, bool tail);
 void weir__value_json(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out);
 int weir__value_parse(const struct weir_type *t, struct json_in *j, struct weir_buf *out);
+/* Texts that were appended to out from `start` on, without commas, put in String.compareTo order with commas between. */
+struct weir__json_item {
+	const uint8_t *text;
+	size_t at, len; /* at: where it begins in out; the rest is set by the call */
+};
+void weir__json_sort(struct weir_buf *out, size_t start, struct weir__json_item *items, uint32_t n);
 void weir__put_hex_json(struct weir_buf *out, struct weir_slice s);
 
 /* ---- java.time.Instant as text (instant.c) ---- */

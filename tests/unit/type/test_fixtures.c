@@ -140,9 +140,13 @@ static void check(const char *dir)
 	src = weir_src_of(data, path, 0);
 	ck_assert_int_eq(weir_type_skip(t, &src), 0);
 	ck_assert_int_eq(weir_src_left(&src), 0);
+	if (strncmp(want, "{\"@\":\"org.apache.flink.util.TaggedUnion\"", 40) == 0) { /* the class of 2.x; the same bytes were another's in 1.x */
+		json = strstr(json, "\"one\"");
+		want = strstr(want, "\"one\"");
+	}
 	ck_assert_msg(strcmp(json, want) == 0, "%s: %s, expected %s", path, json, want);
 	jsons++;
-	parse_back(dir, t, json);
+	parse_back(dir, t, json_of(&A, t, data));
 }
 
 WEIR_TEST(flink_serializer_fixtures)
@@ -163,8 +167,8 @@ WEIR_TEST(flink_serializer_fixtures)
 	fflush(stdout);
 	/* as counted when this was written: fewer means that something is no longer looked at */
 	ck_assert_uint_ge(known + opaque, 339);
-	ck_assert_uint_ge(known, 129);
+	ck_assert_uint_ge(known, 281);
 	if (weir_test_shared("fixtures/expected/flink/serializers"))
-		ck_assert_uint_ge(jsons, 83);
+		ck_assert_uint_ge(jsons, 235);
 	weir_arena_fini(&A);
 }
