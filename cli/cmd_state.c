@@ -10,60 +10,10 @@
 #include "statetool/show.h"
 #include "statetool/verify.h"
 
-int weir_opened_init(const struct weir_args *args, struct weir_opened *o, struct weir_error *err)
-{
-	struct weir_ckpt *c = NULL;
-	const char *op = weir_args_value(args, "operator"), *uid;
-	int rc;
-
-	memset(o, 0, sizeof(*o));
-	o->sink.put = weir_cli_put;
-	o->sink.err = (struct weir_error)WEIR_ERROR_INIT;
-	for (size_t i = 0; i < 64 && (uid = weir_args_nth(args, "uid", i)); i++)
-		o->names[o->uids.count++] = uid;
-	o->uids.names = o->names;
-	rc = weir_ckpt_open(args->words[0], &c, err);
-	if (rc)
-		return rc;
-	if (c->moved_from && !args->json)
-		fprintf(stderr, "note: files recorded under %s are taken from %s\n", c->moved_from, c->moved_to);
-	rc = weir_view_open(c, &o->view, err);
-	if (rc)
-		weir_ckpt_close(c);
-	if (rc == 0 && op)
-		rc = weir_pick_operator(weir_view_ckpt(o->view), op, &o->op, err);
-	if (rc) {
-		weir_view_close(o->view);
-		o->view = NULL;
-	}
-	return rc;
-}
-
-int weir_opened_fini(struct weir_opened *o, int rc, struct weir_error *err)
-{
-	struct weir_error sink_err = WEIR_ERROR_INIT;
-	int closed = weir_sink_close(&o->sink, &sink_err);
-
-	if (closed && (rc == 0 || sink_err.sys)) { /* what the reader of our output did explains everything after it */
-		rc = closed;
-		if (err)
-			*err = sink_err;
-	}
-	if (rc < 0 && weir_code_disposition(rc) == WEIR_DAMAGED && o->view && weir_view_ckpt(o->view)->dir) {
-		char *other = weir_complete_beside(weir_view_ckpt(o->view)->dir);
-
-		if (other)
-			fprintf(stderr, "note: %s is complete\n", other);
-		free(other);
-	}
-	weir_view_close(o->view);
-	return rc;
-}
-
 /* ---- ls ---- */
 static const struct weir_option ls_options[] = {
 	WEIR_OPT_OPERATOR,
-	WEIR_OPT_UID,
+	WEIR_OPTS_OPEN,
 	{ NULL, "no-count", NULL, "do not read the entries: types and handles only", 0 },
 	{ 0 },
 };
@@ -71,7 +21,7 @@ static const struct weir_option ls_options[] = {
 static int ls_run(const struct weir_args *args, struct weir_error *err)
 {
 	struct weir_opened o;
-	int rc = weir_opened_init(args, &o, err);
+	int rc = weir_opened_init(args, NULL, &o, err);
 
 	if (rc)
 		return rc;
@@ -98,7 +48,7 @@ const struct weir_command weir_cmd_state_ls = {
 /* ---- show ---- */
 static const struct weir_option show_options[] = {
 	WEIR_OPT_OPERATOR,
-	WEIR_OPT_UID,
+	WEIR_OPTS_OPEN,
 	{ "n", "limit", "N", "at most N entries", 0 },
 	{ NULL, "key-group", "KG", "only this key group", 0 },
 	{ NULL, "subtask", "N", "only what this subtask wrote", 0 },
@@ -117,7 +67,7 @@ static int show_run(const struct weir_args *args, struct weir_error *err)
 	if (rc == 0)
 		rc = weir_args_i64(args, "subtask", 0, 32767, &subtask, err);
 	if (rc == 0)
-		rc = weir_opened_init(args, &o, err);
+		rc = weir_opened_init(args, NULL, &o, err);
 	if (rc)
 		return rc;
 	struct weir_show_options opt = {
@@ -147,7 +97,7 @@ const struct weir_command weir_cmd_state_show = {
 /* ---- get ---- */
 static const struct weir_option get_options[] = {
 	WEIR_OPT_OPERATOR,
-	WEIR_OPT_UID,
+	WEIR_OPTS_OPEN,
 	{ NULL, "ns", "NAMESPACE", "only this namespace: START_END in ms for time windows, else as a key", 0 },
 	{ 0 },
 };
@@ -155,7 +105,7 @@ static const struct weir_option get_options[] = {
 static int get_run(const struct weir_args *args, struct weir_error *err)
 {
 	struct weir_opened o;
-	int rc = weir_opened_init(args, &o, err);
+	int rc = weir_opened_init(args, NULL, &o, err);
 
 	if (rc)
 		return rc;
@@ -184,7 +134,7 @@ const struct weir_command weir_cmd_state_get = {
 static int dump_run(const struct weir_args *args, struct weir_error *err)
 {
 	struct weir_opened o;
-	int rc = weir_opened_init(args, &o, err);
+	int rc = weir_opened_init(args, NULL, &o, err);
 
 	if (rc)
 		return rc;

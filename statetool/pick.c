@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *weir_slice_text(struct weir_slice s, char *buf, size_t size)
 {
@@ -62,28 +63,97 @@ const char *weir_operator_label(const struct weir_operator_state *op, const stru
 	return buf;
 }
 
-int weir_pick_operator(const struct weir_ckpt *c, const char *text, const struct weir_operator_state **out, struct weir_error *err)
+/* How well a text names an operator. */
+enum match { NO_MATCH, BEGINS, NAME, EXACT };
+
+static bool begins(const char *whole, const char *text) { return strncmp(whole, text, strlen(text)) == 0; }
+
+static enum match match_operator(const struct weir_operator_state *op, const struct weir_uids *uids, const char *text)
 {
-	struct weir_operator_id id, hashed = weir_operator_id_of_uid(text);
-	bool hex = weir_operator_id_parse(text, &id);
-	char buf[512], list[400] = "";
+	struct weir_operator_id hashed = weir_operator_id_of_uid(text);
+	char buf[512], hex[33];
+	const char *uid = weir_operator_uid(op, uids, buf, sizeof(buf));
+	enum match m = NO_MATCH;
+
+	weir_operator_id_hex(&op->id, hex);
+	if (strcasecmp(hex, text) == 0 || memcmp(&op->id, &hashed, sizeof(hashed)) == 0 || (uid && strcmp(uid, text) == 0))
+		return EXACT;
+	if (!text[0])
+		return NO_MATCH;
+	if ((uid && begins(uid, text)) || (strlen(text) >= 4 && strncasecmp(hex, text, strlen(text)) == 0))
+		m = BEGINS;
+	if (op->name.len && begins(weir_slice_text(op->name, buf, sizeof(buf)), text))
+		m = strcmp(buf, text) == 0 ? NAME : BEGINS;
+	return m;
+}
+
+/* The best match of at least `least`; *out_second is another that is as good. */
+static enum match best_operator(const struct weir_ckpt *c, const struct weir_uids *uids, const char *text, enum match least, const struct weir_operator_state **out,
+				uint32_t *out_count)
+{
+	enum match best = NO_MATCH;
+
+	*out = NULL;
+	*out_count = 0;
+	for (uint32_t i = 0; i < c->noperators; i++) {
+		enum match m = match_operator(&c->operators[i], uids, text);
+
+		if (m < least || m < best || m == NO_MATCH)
+			continue;
+		if (m > best) {
+			*out = &c->operators[i];
+			*out_count = 0;
+		}
+		best = m;
+		++*out_count;
+	}
+	return best;
+}
+
+/* The operators that match as well as `only` (NO_MATCH: all), for messages. */
+static const char *operator_list(const struct weir_ckpt *c, const struct weir_uids *uids, const char *text, enum match only, char *list, size_t size)
+{
+	char buf[512], hex[33];
 	size_t n = 0;
 
-	for (int pass = 0; pass < 2; pass++)
-		for (uint32_t i = 0; i < c->noperators; i++) {
-			const struct weir_operator_state *op = &c->operators[i];
+	list[0] = 0;
+	for (uint32_t i = 0; i < c->noperators && n < size - 1; i++) {
+		const struct weir_operator_state *op = &c->operators[i];
+		bool named = op->uid.len || op->name.len;
 
-			if (pass == 0 ? (hex && memcmp(&op->id, &id, sizeof(id)) == 0) || memcmp(&op->id, &hashed, sizeof(id)) == 0 ||
-						(op->uid.len && strcmp(weir_slice_text(op->uid, buf, sizeof(buf)), text) == 0)
-				      : op->name.len && strcmp(weir_slice_text(op->name, buf, sizeof(buf)), text) == 0) {
-				*out = op;
-				return 0;
-			}
-		}
-	for (uint32_t i = 0; i < c->noperators && n < sizeof(list) - 1; i++)
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "", weir_operator_label(&c->operators[i], NULL, buf, sizeof(buf)));
-	return weir_error_at(err, WEIR_ENOTFOUND, c->path, WEIR_NO_OFFSET, "there is no operator '%s' (neither as id, uid nor name); there are: %s%s", text, list,
-			     n >= sizeof(list) - 1 ? "..." : "");
+		if (only && match_operator(op, uids, text) != only)
+			continue;
+		weir_operator_id_hex(&op->id, hex);
+		n += (size_t)snprintf(list + n, size - n, "%s%s", n ? ", " : "", weir_operator_label(op, uids, buf, sizeof(buf)));
+		if (only && named && op->uid.len && n < size - 1)
+			n += (size_t)snprintf(list + n, size - n, " (%s)", hex);
+	}
+	if (n >= size - 1)
+		memcpy(list + size - 4, "...", 4);
+	return list;
+}
+
+int weir_pick_operator_of(const struct weir_ckpt *c, const struct weir_uids *uids, const char *text, const struct weir_operator_state **out, struct weir_error *err)
+{
+	const struct weir_operator_state *op;
+	char list[400];
+	uint32_t n;
+	enum match m = best_operator(c, uids, text, BEGINS, &op, &n);
+
+	if (m && (n == 1 || m == EXACT)) {
+		*out = op;
+		return 0;
+	}
+	if (m)
+		return weir_error_at(err, WEIR_EINVALID, c->path, WEIR_NO_OFFSET, "'%s' may be any of %u operators: %s", text, n,
+				     operator_list(c, uids, text, m, list, sizeof(list)));
+	return weir_error_at(err, WEIR_ENOTFOUND, c->path, WEIR_NO_OFFSET, "there is no operator '%s' (neither as id, uid nor name); there are: %s", text,
+			     operator_list(c, uids, text, NO_MATCH, list, sizeof(list)));
+}
+
+int weir_pick_operator(const struct weir_ckpt *c, const char *text, const struct weir_operator_state **out, struct weir_error *err)
+{
+	return weir_pick_operator_of(c, NULL, text, out, err);
 }
 
 static enum weir_keyed_kind keyed_kind(const struct weir_operator_state *op)
@@ -216,4 +286,90 @@ int weir_pick_state(struct weir_view *v, const struct weir_operator_state *op, c
 				      weir_operator_label(o.first->op, NULL, a, sizeof(a)), weir_operator_label(o.second->op, NULL, b, sizeof(b)));
 	*out = o.first;
 	return 0;
+}
+
+static bool has_state(const struct weir_view *v, const struct weir_operator_state *op, const char *name)
+{
+	for (uint32_t i = 0; i < weir_view_nstates(v); i++) {
+		const struct weir_state_info *s = weir_view_state(v, i);
+
+		if ((!op || s->op == op) && s->name && strcmp(s->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* OP/STATE at each slash. 0 with *op set; or the error of the best attempt; WEIR_ENOTFOUND without a message when no part before a slash is an operator. */
+static int split_target(struct weir_view *v, const struct weir_uids *uids, const char *text, const struct weir_operator_state **op, const char **state,
+			struct weir_error *err)
+{
+	const struct weir_ckpt *c = weir_view_ckpt(v);
+	const struct weir_operator_state *near = NULL;
+	const char *rest = NULL;
+
+	for (const char *slash = strchr(text, '/'); slash; slash = strchr(slash + 1, '/')) {
+		const struct weir_operator_state *found;
+		char *head = strndup(text, (size_t)(slash - text));
+		uint32_t n = 0;
+		enum match m = head ? best_operator(c, uids, head, BEGINS, &found, &n) : NO_MATCH;
+
+		free(head);
+		if (!head)
+			return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+		if (!m)
+			continue;
+		if (n > 1 && m != EXACT)
+			return WEIR_EINVALID;
+		near = found;
+		rest = slash + 1;
+		if (!rest[0] || has_state(v, found, rest)) {
+			*op = found;
+			*state = rest[0] ? rest : NULL;
+			return 0;
+		}
+	}
+	return near ? not_there(v, near, rest, err) : WEIR_ENOTFOUND;
+}
+
+int weir_pick_target(struct weir_view *v, const struct weir_uids *uids, const char *text, const struct weir_operator_state **op, const char **state, struct weir_error *err)
+{
+	const struct weir_ckpt *c = weir_view_ckpt(v);
+	const struct weir_operator_state *found;
+	struct weir_error why = WEIR_ERROR_INIT;
+	uint32_t n;
+	enum match m;
+	int rc;
+
+	if (*op) { /* the operator was told: this is a state of it */
+		*state = text;
+		return 0;
+	}
+	m = best_operator(c, uids, text, NAME, &found, &n);
+	if (m && (n == 1 || m == EXACT)) {
+		*op = found;
+		*state = NULL;
+		return 0;
+	}
+	if (!m && text[0] && has_state(v, NULL, text)) {
+		*state = text;
+		return 0;
+	}
+	rc = m ? WEIR_ENOTFOUND : split_target(v, uids, text, op, state, &why);
+	if (rc == 0)
+		return 0;
+	if (why.code) {
+		if (err && err->code == 0)
+			*err = why;
+		return rc;
+	}
+	if (rc == WEIR_EINVALID) { /* the part before a slash is ambiguous */
+		char head[256];
+
+		snprintf(head, sizeof(head), "%.*s", (int)strcspn(text, "/"), text);
+		return weir_pick_operator_of(c, uids, head, op, err);
+	}
+	if (!m && best_operator(c, uids, text, BEGINS, &found, &n) == NO_MATCH)
+		return not_there(v, NULL, text, err);
+	*state = NULL;
+	return weir_pick_operator_of(c, uids, text, op, err);
 }

@@ -22,8 +22,15 @@ const char *weir_operator_uid(const struct weir_operator_state *op, const struct
 /* Metadata text (modified UTF-8) as UTF-8. Returns buf. */
 const char *weir_slice_text(struct weir_slice s, char *buf, size_t size);
 
-/* By id (32 hex digits), uid, or name. WEIR_ENOTFOUND lists what there is. */
-int weir_pick_operator(const struct weir_ckpt *c, const char *text, const struct weir_operator_state **out, struct weir_error *err) WEIR_CHECK;
+/* By id (32 hex digits), uid (in the metadata, told by the user, or by its hash), or name; else by the beginning of one of these (of an id, 4 digits or
+ * more). WEIR_EINVALID when several answer to it, naming them; WEIR_ENOTFOUND lists what there is. uids may be NULL. */
+int weir_pick_operator_of(const struct weir_ckpt *c, const struct weir_uids *uids, const char *text, const struct weir_operator_state **out, struct weir_error *err) WEIR_CHECK;
+int weir_pick_operator(const struct weir_ckpt *c, const char *text, const struct weir_operator_state **out, struct weir_error *err) WEIR_CHECK; /* uids NULL */
+
+/* "OP", "STATE" or "OP/STATE" as people type them; both names may hold slashes. An operator's exact name comes first, then a state's, then OP/STATE, then the
+ * beginning of an operator's name. *state points into text, or is NULL for a whole operator. *op is left alone by a state's name alone. */
+int weir_pick_target(struct weir_view *v, const struct weir_uids *uids, const char *text, const struct weir_operator_state **op, const char **state,
+		     struct weir_error *err) WEIR_CHECK;
 
 /* What keeps the state of an operator from being read by this version: "RocksDB files (incremental)", or NULL. */
 const char *weir_operator_unreadable(const struct weir_operator_state *op);

@@ -15,6 +15,9 @@ static void flush(struct weir_sink *s)
 
 int weir_sink_step(struct weir_sink *s)
 {
+	s->steps++;
+	if (s->step)
+		s->step(s);
 	if (s->buf.len >= 65536 || s->buf.code)
 		flush(s);
 	return s->code;

@@ -12,6 +12,8 @@
 struct weir_sink {
 	weir_put_fn *put; /* NULL: everything stays in buf */
 	void *arg;
+	void (*step)(struct weir_sink *s); /* NULL, or called at each weir_sink_step: to show progress */
+	uint64_t steps;   /* how often that was: entries, for most verbs */
 	struct weir_buf buf;
 	int code;
 	struct weir_error err;

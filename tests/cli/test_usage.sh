@@ -26,7 +26,7 @@ run 3 $weir state ls --json nowhere; err_has '{"error":{"command":"state ls","co
 run 0 $weir completion bash; out_has "complete -o filenames -F _weir weir"
 bash -n out && pass || fail "completion is no bash"
 ( . ./out; COMP_WORDS=(weir state migrate --d); COMP_CWORD=3; _weir; [ "${COMPREPLY[*]}" = "--drop --dry-run" ] ) && pass || fail "completion of options"
-( . ./out; COMP_WORDS=(weir state m); COMP_CWORD=2; _weir; [ "${COMPREPLY[*]}" = "migrate" ] ) && pass || fail "completion of commands"
+( . ./out; COMP_WORDS=(weir state mi); COMP_CWORD=2; _weir; [ "${COMPREPLY[*]}" = "migrate" ] ) && pass || fail "completion of commands"
 run 2 $weir completion fish; err_has "not for 'fish'"
 # the manual knows every command and option
 run 0 $weir completion options
