@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reading CSV (RFC 4180) into columns. A row is first cut into spans, a word of bytes at a time, then the spans that the record wants are converted.
+ * Reading CSV (RFC 4180) into columns. Rows that need no care are taken many at a time (format_csv_plain.c). Each other row is cut into spans, then the
+ * spans that the record wants are converted; what is wrong with a row is found and said here.
  *
  * Rules beyond the RFC
  *  1. Lines end with LF or CRLF. A line with nothing on it is skipped, unless the file has one column.
@@ -13,9 +14,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 enum scan { SCAN_ROW, SCAN_MORE, SCAN_TEXT_AFTER_QUOTE, SCAN_OPEN_QUOTE };
 
@@ -77,40 +75,15 @@ static inline void last_span(struct weir_row_parser *ps, struct row *r, const ch
 	add_span(ps, r, from, to > from && to[-1] == '\r' ? to - 1 : to);
 }
 
-/* Where delimiters and line feeds are among the bytes at p: 16 at a time where the baseline can, else 8. Slack. */
-#ifdef __SSE2__
-#define LANES 16
-struct wanted { __m128i delimiter, newline; };
-static inline struct wanted wanted_of(char delimiter) { return (struct wanted){ _mm_set1_epi8(delimiter), _mm_set1_epi8('\n') }; }
-static inline uint64_t hits_at(const struct wanted *w, const char *p)
-{
-	__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-
-	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(x, w->delimiter), _mm_cmpeq_epi8(x, w->newline)));
-}
-static inline uint32_t first_of(uint64_t hits) { return (uint32_t)__builtin_ctzll(hits); }
-#else
-#define LANES 8
-struct wanted { uint64_t delimiter, newline; };
-static inline struct wanted wanted_of(char delimiter) { return (struct wanted){ WEIR__EACH_BYTE(delimiter), WEIR__EACH_BYTE('\n') }; }
-static inline uint64_t hits_at(const struct wanted *w, const char *p)
-{
-	uint64_t x = weir__load64le(p);
-
-	return weir__zero_bytes(x ^ w->delimiter) | weir__zero_bytes(x ^ w->newline);
-}
-static inline uint32_t first_of(uint64_t hits) { return (uint32_t)__builtin_ctzll(hits) >> 3; }
-#endif
-
 /* Cut the row at c->p into spans. */
-static inline enum scan scan_row(struct weir_row_parser *ps, const struct wanted *wanted, const struct weir_row_cursor *c, struct row *r)
+static enum scan scan_row(struct weir_row_parser *ps, const struct weir_row_cursor *c, struct row *r)
 {
 	const char *field = c->p, *word = c->p, *end = c->end;
 
 	r->n = 0;
 	r->lines = 0;
 	for (;;) {
-		uint64_t hits;
+		uint64_t x, hits;
 
 		while (field < end && *field == '"') { /* only ever at the start of a field */
 			enum scan s = scan_quoted(ps, c, r, &field);
@@ -125,9 +98,10 @@ static inline enum scan scan_row(struct weir_row_parser *ps, const struct wanted
 		}
 		if (word >= end)
 			break;
-		hits = hits_at(wanted, word);
+		x = weir__load64le(word); /* slack: readable */
+		hits = weir__zero_bytes(x ^ WEIR__EACH_BYTE(ps->delimiter)) | weir__zero_bytes(x ^ WEIR__EACH_BYTE('\n'));
 		for (; hits; hits &= hits - 1) {
-			const char *at = word + first_of(hits);
+			const char *at = word + (__builtin_ctzll(hits) >> 3);
 
 			if (at >= end)
 				break;
@@ -141,7 +115,7 @@ static inline enum scan scan_row(struct weir_row_parser *ps, const struct wanted
 			if (*field == '"' && field < end) /* slack: readable */
 				break;
 		}
-		word = hits && field > word && field < end && *field == '"' ? field : word + LANES;
+		word = hits && field > word && field < end && *field == '"' ? field : word + 8;
 	}
 	if (!c->last)
 		return SCAN_MORE;
@@ -188,27 +162,28 @@ static inline enum weir_store store(struct weir_row_parser *ps, struct weir_batc
 			((struct weir_str *)b->cols[field])[b->rows] = WEIR_STR_NULL;
 			return WEIR_STORE_OK;
 		}
-		return weir__store_text(ps, b, field, p, n, s->escaped);
+		return weir__store_text(ps, b, field, b->rows, p, n, s->escaped);
 	case WEIR_BYTES:
 		if (n == 0 && ps->nullable && !s->quoted) {
 			((struct weir_str *)b->cols[field])[b->rows] = WEIR_STR_NULL;
 			return WEIR_STORE_OK;
 		}
-		return weir__store_rare(ps, b, field, p, n, false);
+		return weir__store_rare(ps, b, field, b->rows, p, n, false);
 	default:
-		return weir__store_rare(ps, b, field, p, n, false);
+		return weir__store_rare(ps, b, field, b->rows, p, n, false);
 	}
 }
 
 static void blame_scan(struct weir_row_fault *fault, const struct weir_row_parser *ps, const struct row *r, enum scan s, const char *end)
 {
-	const char *name = r->n < ps->ncolumns && ps->header ? ps->header[r->n] : NULL;
+	uint32_t column = s == SCAN_OPEN_QUOTE ? r->n : r->n - 1; /* a field whose quote was closed has been counted */
+	const char *name = column < ps->ncolumns && ps->header ? ps->header[column] : NULL;
 	size_t left = (size_t)(end - r->fault);
 
 	if (s == SCAN_OPEN_QUOTE)
-		weir__row_blame(fault, r->n + 1, name, r->fault, left, "the quote that opens here is never closed");
+		weir__row_blame(fault, column + 1, name, r->fault, left, "the quote that opens here is never closed");
 	else
-		weir__row_blame(fault, r->n, r->n ? name : NULL, r->fault, left < 20 ? left : 20,
+		weir__row_blame(fault, column + 1, name, r->fault, left < 20 ? left : 20,
 				"text stands behind a closing quote; a quote inside a quoted field is written twice");
 }
 
@@ -253,7 +228,7 @@ static inline enum weir_store store_row(struct weir_row_parser *ps, struct weir_
 enum weir_rows_stop weir__csv_run(struct weir_row_parser *ps, struct weir_row_cursor *c, struct weir_batch *b, uint32_t max, struct weir_row_fault *fault)
 {
 	const struct weir_csv_column *bad = NULL;
-	const struct wanted wanted = wanted_of(ps->delimiter);
+	uint32_t alone = 0, patience = 1; /* rows to read one by one before plain ones are hoped for again */
 	struct row r = { 0 };
 
 	while (b->rows < max) {
@@ -262,7 +237,16 @@ enum weir_rows_stop weir__csv_run(struct weir_row_parser *ps, struct weir_row_cu
 
 		if ((c->limit && c->p >= c->limit) || (c->last && c->p == c->end))
 			return WEIR_ROWS_END;
-		s = scan_row(ps, &wanted, c, &r);
+		if (alone == 0) {
+			if (weir__csv_plain(ps, c, b, max - b->rows)) {
+				patience = 1;
+				continue;
+			}
+			alone = patience;
+			patience = patience < 64 ? patience * 2 : patience;
+		}
+		alone--;
+		s = scan_row(ps, c, &r);
 		if (s == SCAN_MORE)
 			return WEIR_ROWS_MORE;
 		if (s != SCAN_ROW)
@@ -361,14 +345,13 @@ static int map_columns(struct weir_row_parser *ps, struct weir_error *err)
 
 enum weir_rows_stop weir_row_parser_header(struct weir_row_parser *ps, struct weir_row_cursor *c, struct weir_error *err)
 {
-	const struct wanted wanted = wanted_of(ps->delimiter);
 	struct row r;
 	char **names;
 	enum scan s;
 
 	if (c->last && c->p == c->end)
 		return WEIR_ROWS_END;
-	s = scan_row(ps, &wanted, c, &r);
+	s = scan_row(ps, c, &r);
 	if (s == SCAN_MORE && !c->full)
 		return WEIR_ROWS_MORE;
 	if (s != SCAN_ROW) {
@@ -382,7 +365,7 @@ enum weir_rows_stop weir_row_parser_header(struct weir_row_parser *ps, struct we
 			return WEIR_ROWS_NOMEM;
 		ps->spans = spans;
 		ps->span_cap = r.n;
-		(void)scan_row(ps, &wanted, c, &r);
+		(void)scan_row(ps, c, &r);
 	}
 	if (take_names(ps, r.n, &names))
 		return WEIR_ROWS_NOMEM;

@@ -245,17 +245,17 @@ static enum weir_store store_string(struct weir_row_parser *ps, struct weir_batc
 
 	switch (f->kind) {
 	case WEIR_STRING:
-		return weir__store_text(ps, b, field, p, n, owned);
+		return weir__store_text(ps, b, field, b->rows, p, n, owned);
 	case WEIR_TIMESTAMP:
 		return weir__parse_time(&f->dates, p, n, (int64_t *)b->cols[field] + b->rows) ? WEIR_STORE_OK : WEIR_STORE_BAD;
 	case WEIR_FLOAT:
 	case WEIR_DOUBLE: /* NaN and the infinities have no other form */
 		if (n && p[n - 1] != 'N' && p[n - 1] != 'y')
 			return WEIR_STORE_BAD;
-		return weir__store_rare(ps, b, field, p, n, false);
+		return weir__store_rare(ps, b, field, b->rows, p, n, false);
 	case WEIR_CHAR:
 	case WEIR_BYTES:
-		return weir__store_rare(ps, b, field, p, n, true);
+		return weir__store_rare(ps, b, field, b->rows, p, n, true);
 	default:
 		return WEIR_STORE_BAD;
 	}
@@ -287,7 +287,7 @@ static enum weir_store store_number(struct reader *r, struct weir_row_parser *ps
 
 	r->p = end;
 	if (kind == WEIR_FLOAT || kind == WEIR_DOUBLE)
-		return weir__store_rare(ps, b, field, p, n, true);
+		return weir__store_rare(ps, b, field, b->rows, p, n, true);
 	if ((kind < WEIR_INT8 || kind > WEIR_INT64) && kind != WEIR_TIMESTAMP)
 		return WEIR_STORE_BAD;
 	if (n == 0 || *p == '+' || (p[*p == '-'] == '0' && n > 1u + (*p == '-'))) /* JSON has no leading plus and zeros */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the row formats share: format_rows.c, format_csv.c, format_json.c. */
+/* What the row formats share: format_rows.c, format_csv.c, format_csv_plain.c, format_json.c. */
 #ifndef WEIR_RUNTIME_FORMAT_PRIV_H
 #define WEIR_RUNTIME_FORMAT_PRIV_H
 
@@ -34,6 +34,7 @@ struct weir_row_parser {
 	uint32_t ncolumns, span_cap;
 	struct weir_csv_span *spans; /* max(ncolumns, nfields, 1) */
 	struct weir_csv_column *columns; /* nfields */
+	struct weir_csv_index *index; /* NULL: another format */
 	char **header;              /* ncolumns names, or NULL */
 	/* JSON */
 	uint32_t stamp;
@@ -55,10 +56,11 @@ static inline char *weir__text_room(struct weir_row_parser *ps, struct weir_batc
 }
 
 enum weir_store { WEIR_STORE_OK, WEIR_STORE_BAD, WEIR_STORE_NOMEM };
-/* Put text into row b->rows of a string column. Slack behind p. `owned`: p already lies in the batch. */
-static inline enum weir_store weir__store_text(struct weir_row_parser *ps, struct weir_batch *b, uint32_t field, const char *p, size_t n, bool owned)
+/* Put text into a row of a string column. Slack behind p. `owned`: p already lies in the batch. */
+static inline enum weir_store weir__store_text(struct weir_row_parser *ps, struct weir_batch *b, uint32_t field, uint32_t row, const char *p, size_t n,
+						   bool owned)
 {
-	struct weir_str *to = (struct weir_str *)b->cols[field] + b->rows;
+	struct weir_str *to = (struct weir_str *)b->cols[field] + row;
 
 	if (!weir__utf8_valid(p, n))
 		return WEIR_STORE_BAD;
@@ -78,13 +80,16 @@ static inline enum weir_store weir__store_text(struct weir_row_parser *ps, struc
 	return WEIR_STORE_OK;
 }
 /* The same for the kinds that are rare: boolean, char, bytes, float, double. strict: as JSON spells. */
-enum weir_store weir__store_rare(struct weir_row_parser *ps, struct weir_batch *b, uint32_t field, const char *p, size_t n, bool strict);
+enum weir_store weir__store_rare(struct weir_row_parser *ps, struct weir_batch *b, uint32_t field, uint32_t row, const char *p, size_t n, bool strict);
 
 void weir__row_fault(struct weir_row_fault *f, const char *row, const char *row_end, uint64_t line);
 /* Blame [p, p + n) of a column. */
 void weir__row_blame(struct weir_row_fault *f, uint32_t column, const char *name, const char *p, size_t n, const char *fmt, ...) WEIR_PRINTF(6, 7);
 
 enum weir_rows_stop weir__csv_run(struct weir_row_parser *ps, struct weir_row_cursor *c, struct weir_batch *b, uint32_t max, struct weir_row_fault *fault);
+/* Append rows that need no care, as many as stand together at c->p, up to max. 0: the next row must be read by itself. */
+uint32_t weir__csv_plain(struct weir_row_parser *ps, struct weir_row_cursor *c, struct weir_batch *b, uint32_t max);
+struct weir_csv_index *weir__csv_index_new(void); /* freed with free() */
 enum weir_rows_stop weir__json_run(struct weir_row_parser *ps, struct weir_row_cursor *c, struct weir_batch *b, uint32_t max, struct weir_row_fault *fault);
 
 /* The line at c->p: its end (without line end) and where the next one starts. False: the bytes end inside it. */

@@ -52,7 +52,7 @@ void weir__row_blame(struct weir_row_fault *f, uint32_t column, const char *name
 	va_end(ap);
 }
 
-enum weir_store weir__store_rare(struct weir_row_parser *ps, struct weir_batch *b, uint32_t field, const char *p, size_t n, bool strict)
+enum weir_store weir__store_rare(struct weir_row_parser *ps, struct weir_batch *b, uint32_t field, uint32_t row, const char *p, size_t n, bool strict)
 {
 	void *col = b->cols[field];
 	bool ok = false;
@@ -61,16 +61,16 @@ enum weir_store weir__store_rare(struct weir_row_parser *ps, struct weir_batch *
 
 	switch (ps->fields[field].kind) {
 	case WEIR_BOOLEAN:
-		ok = weir__parse_bool(p, n, (bool *)col + b->rows);
+		ok = weir__parse_bool(p, n, (bool *)col + row);
 		break;
 	case WEIR_FLOAT:
-		ok = weir__parse_f32(p, n, strict, (float *)col + b->rows);
+		ok = weir__parse_f32(p, n, strict, (float *)col + row);
 		break;
 	case WEIR_DOUBLE:
-		ok = weir__parse_f64(p, n, strict, (double *)col + b->rows);
+		ok = weir__parse_f64(p, n, strict, (double *)col + row);
 		break;
 	case WEIR_CHAR:
-		ok = weir__parse_char(p, n, (uint16_t *)col + b->rows);
+		ok = weir__parse_char(p, n, (uint16_t *)col + row);
 		break;
 	case WEIR_BYTES:
 		to = weir__text_room(ps, b, n / 4 * 3);
@@ -78,7 +78,7 @@ enum weir_store weir__store_rare(struct weir_row_parser *ps, struct weir_batch *
 			return WEIR_STORE_NOMEM;
 		ok = weir__parse_base64(p, n, to, &len);
 		if (ok)
-			((struct weir_str *)col)[b->rows] = weir_str_view(to, (uint32_t)len);
+			((struct weir_str *)col)[row] = weir_str_view(to, (uint32_t)len);
 		break;
 	default:
 		break;
@@ -136,7 +136,8 @@ int weir_row_parser_new(enum weir_rows_format format, const struct weir_type *t,
 	ps->nullable = record(t) && t->null_offset != WEIR_NO_NULLS;
 	ps->fields = calloc(ps->nfields, sizeof(*ps->fields));
 	ps->columns = calloc(ps->nfields, sizeof(*ps->columns));
-	if (!ps->fields || !ps->columns || weir_row_parser_no_header(ps)) {
+	ps->index = format == WEIR_FORMAT_CSV ? weir__csv_index_new() : NULL;
+	if (!ps->fields || !ps->columns || (format == WEIR_FORMAT_CSV && !ps->index) || weir_row_parser_no_header(ps)) {
 		weir_row_parser_free(ps);
 		return weir_error_set(err, WEIR_ENOMEM, "out of memory for a row parser");
 	}
@@ -168,6 +169,7 @@ void weir_row_parser_free(struct weir_row_parser *ps)
 	free(ps->fields);
 	free(ps->columns);
 	free(ps->spans);
+	free(ps->index);
 	free(ps);
 }
 
@@ -198,7 +200,7 @@ static enum weir_rows_stop text_run(struct weir_row_parser *ps, struct weir_row_
 			return WEIR_ROWS_END;
 		if (!weir__row_line(c, &end, &next))
 			return WEIR_ROWS_MORE;
-		s = weir__store_text(ps, b, 0, c->p, (size_t)(end - c->p), false);
+		s = weir__store_text(ps, b, 0, b->rows, c->p, (size_t)(end - c->p), false);
 		if (s == WEIR_STORE_NOMEM)
 			return WEIR_ROWS_NOMEM;
 		if (s == WEIR_STORE_BAD) {

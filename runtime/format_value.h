@@ -34,14 +34,14 @@ static inline uint64_t weir__zero_bytes(uint64_t x)
 	return ~(((x & ~WEIR__HIGH_BITS) + ~WEIR__HIGH_BITS) | x | ~WEIR__HIGH_BITS);
 }
 
-/* Exactly eight digits of v (first digit in the low byte). */
+/* Eight digits as numbers, the first in the low byte. False: a byte is above 9. */
 static inline bool weir__eight_digits(uint64_t v, uint32_t *out)
 {
-	if ((((v + 0x0606060606060606u) | v) & 0xf0f0f0f0f0f0f0f0u) != 0x3030303030303030u || (v & 0xf0f0f0f0f0f0f0f0u) != 0x3030303030303030u)
+	if (((v + WEIR__EACH_BYTE(0x76)) | v) & WEIR__HIGH_BITS)
 		return false;
-	v = (v & 0x0f0f0f0f0f0f0f0fu) * 2561 >> 8;
-	v = (v & 0x00ff00ff00ff00ffu) * 6553601 >> 16;
-	*out = (uint32_t)((v & 0x0000ffff0000ffffu) * 42949672960001u >> 32);
+	v = (v * 2561 >> 8) & 0x00ff00ff00ff00ffu;
+	v = (v * 6553601 >> 16) & 0x0000ffff0000ffffu;
+	*out = (uint32_t)(v * 42949672960001u >> 32);
 	return true;
 }
 
@@ -49,22 +49,15 @@ bool weir__parse_i64_slow(const char *p, size_t n, int64_t *out);
 /* [-+]digits. Slack. False: not a number, or out of range. */
 static inline bool weir__parse_i64(const char *p, size_t n, int64_t *out)
 {
-	bool negative = n && *p == '-';
+	size_t negative = *p == '-'; /* without a branch: signs come in no order */
 	uint32_t v;
 
-	p += negative;
 	n -= negative;
-	if (n - 1 < 8) {
-		uint64_t digits = weir__load64le(p);
-
-		if (n < 8)
-			digits = digits << (8 - n) * 8 | 0x3030303030303030u >> n * 8;
-		if (weir__eight_digits(digits, &v)) {
-			*out = negative ? -(int64_t)v : (int64_t)v;
-			return true;
-		}
+	if (n - 1 < 8 && weir__eight_digits((weir__load64le(p + negative) ^ WEIR__EACH_BYTE('0')) << (8 - n) * 8, &v)) {
+		*out = ((int64_t)v ^ -(int64_t)negative) + (int64_t)negative;
+		return true;
 	}
-	return weir__parse_i64_slow(p - negative, n + negative, out);
+	return weir__parse_i64_slow(p, n + negative, out);
 }
 
 /* strict: as JSON spells numbers. Otherwise also "+1", ".5", "1.", and Java's NaN, Infinity, -Infinity. Out of range is false. */
@@ -81,6 +74,25 @@ struct weir_date_cache {
 /* 2001-01-01 or 2001/01/01; then a blank or T and 00:47[:00[.123456789]]; then Z or an offset +02:00, +0200, +02. Without an offset: UTC.
  * A year outside 0000..9999 has a sign and up to nine digits. What is below a millisecond is cut off. */
 bool weir__parse_time(struct weir_date_cache *cache, const char *p, size_t n, int64_t *out_ms);
+/* The same for the last date seen and 00:47, 00:47:00 or 00:47:00Z behind it. False: anything else. Slack. */
+static inline bool weir__parse_time_quickly(const struct weir_date_cache *cache, const char *p, size_t n, int64_t *out_ms)
+{
+	uint64_t v, w;
+	uint32_t hour, minute, second;
+
+	if ((n != 16 && n != 19 && !(n == 20 && p[19] == 'Z')) || !cache->known || memcmp(cache->text, p, sizeof(cache->text)) != 0 || (p[10] != ' ' && p[10] != 'T'))
+		return false;
+	v = weir__load64le(p + 11);
+	if (n == 16)
+		v = (v & 0xffffffffffu) | (uint64_t)0x30303a << 40;       /* ":00", first letter in the low byte */
+	v ^= 0x30303a30303a3030u;                                         /* digits to numbers, colons to zero */
+	w = v * 10 + (v >> 8);                                            /* two digits in bytes 0, 3 and 6 */
+	hour = w & 0xff, minute = w >> 24 & 0xff, second = w >> 48 & 0xff;
+	if (((v | (v + 0x0606000606000606u)) & 0xf0f0fff0f0fff0f0u) != 0 || hour > 23 || minute > 59 || second > 59)
+		return false;
+	*out_ms = cache->days * INT64_C(86400000) + ((hour * 60 + minute) * 60 + second) * INT64_C(1000);
+	return true;
+}
 
 /* Well-formed UTF-8; a surrogate that has no partner may stand in its three-byte form, as in struct weir_str. */
 bool weir__utf8_valid_slow(const char *p, size_t n);

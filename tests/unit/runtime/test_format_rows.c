@@ -35,6 +35,7 @@ static char *read_all(struct how how, const char *text, size_t len, size_t chunk
 	struct weir_row_cursor c = { .p = copy, .end = copy };
 	struct weir_batch *b;
 	bool header = how.header, ended = false;
+	uint32_t step = chunk % 3 ? 2 : 500;
 
 	memcpy(copy, text, len);
 	memset(copy + len, '"', WEIR_TEXT_SLACK);
@@ -44,12 +45,12 @@ static char *read_all(struct how how, const char *text, size_t len, size_t chunk
 	b = weir_batch_new(how.type, false);
 	while (!ended) {
 		struct weir_row_fault fault;
-		enum weir_rows_stop stop = header ? weir_row_parser_header(ps, &c, &err) : weir_row_parser_run(ps, &c, b, b->rows + 2 < WEIR_BATCH_ROWS ? b->rows + 2 : WEIR_BATCH_ROWS, &fault);
+		enum weir_rows_stop stop = header ? weir_row_parser_header(ps, &c, &err) : weir_row_parser_run(ps, &c, b, b->rows + step < WEIR_BATCH_ROWS ? b->rows + step : WEIR_BATCH_ROWS, &fault);
 
 		switch (stop) {
 		case WEIR_ROWS_FULL:
 			header = false;
-			if (b->rows >= WEIR_BATCH_ROWS - 2) {
+			if (b->rows >= WEIR_BATCH_ROWS - step) {
 				ck_ok(weir_row_writer_put(w, b, NULL, &log, &err));
 				weir_batch_unref(b);
 				b = weir_batch_new(how.type, false);
@@ -418,6 +419,79 @@ WEIR_TEST(writers_take_selections_and_prefixes)
 	weir_batch_unref(b);
 	weir_row_writer_free(w);
 	weir_buf_fini(&out);
+}
+
+/* ---- plain rows and others together ---- */
+
+static void put_cell(struct weir_buf *to, struct weir_rng *r, const char *text)
+{
+	if (weir_rng_below(r, 6) == 0)
+		weir_buf_printf(to, "\"%s\"", text);
+	else
+		weir_buf_text(to, text);
+}
+
+/* One line of the file, and what it must become: a row, an error, or nothing. */
+static void put_mixed_row(struct weir_rng *r, struct weir_buf *csv_text, struct weir_buf *want, int line, int32_t n, uint32_t oddity)
+{
+	const char *end = weir_rng_below(r, 4) ? "\n" : "\r\n", *origin = n % 3 ? "DTW" : n % 2 ? "a name too long for a view" : "Z\xc3\xbcrich";
+	char clock[20], number[16], minute[8];
+
+	snprintf(minute, sizeof(minute), "%02d:%02d", n & 15, n & 31);
+	snprintf(clock, sizeof(clock), "2001/0%d/0%d %s", 1 + (n >> 7 & 7), 1 + (n >> 10 & 7), minute);
+	snprintf(number, sizeof(number), "%d", n - 1000000);
+	if (oddity == 1) { /* too few, too many, nothing */
+		weir_buf_printf(csv_text, "%s,DTW%s", clock, end);
+		weir_buf_printf(want, "! %d 0 (): the row has 2 columns, expected 3 as in the header [%s,DTW] in [%s,DTW]\n", line, clock, clock);
+	} else if (oddity == 2) {
+		weir_buf_printf(csv_text, "%s,DTW,1,1%s", clock, end);
+		weir_buf_printf(want, "! %d 0 (): the row has 4 columns, expected 3 as in the header [%s,DTW,1,1] in [%s,DTW,1,1]\n", line, clock, clock);
+	} else if (oddity == 3) {
+		weir_buf_printf(csv_text, "%s", end);
+	} else if (oddity == 4) {
+		weir_buf_printf(csv_text, "%s,\"D\"\"T,W\",5%s", clock, end);
+		weir_buf_printf(want, "{\"date\":\"2001-0%d-0%dT%s:00Z\",\"origin\":\"D\\\"T,W\",\"delay\":5}\n", 1 + (n >> 7 & 7), 1 + (n >> 10 & 7), minute);
+	} else if (oddity == 5) {
+		weir_buf_printf(csv_text, "%s,in the \"middle\",5%s", clock, end);
+		weir_buf_printf(want, "{\"date\":\"2001-0%d-0%dT%s:00Z\",\"origin\":\"in the \\\"middle\\\"\",\"delay\":5}\n", 1 + (n >> 7 & 7), 1 + (n >> 10 & 7), minute);
+	} else if (oddity == 6) {
+		weir_buf_printf(csv_text, "%s,DTW,9x%s", clock, end);
+		weir_buf_printf(want, "! %d 3 (delay): expected a whole number from -2147483648 to 2147483647 (int32) [9x] in [%s,DTW,9x]\n", line, clock);
+	} else if (oddity == 7) {
+		weir_buf_printf(csv_text, "%s,\"D\"x,7%s", clock, end);
+		weir_buf_printf(want, "! %d 2 (origin): text stands behind a closing quote; a quote inside a quoted field is written twice [x,7] in [%s,\"D\"x,7]\n", line, clock);
+	} else {
+		put_cell(csv_text, r, clock);
+		weir_buf_u8(csv_text, ',');
+		put_cell(csv_text, r, origin);
+		weir_buf_u8(csv_text, ',');
+		put_cell(csv_text, r, number);
+		weir_buf_text(csv_text, end);
+		weir_buf_printf(want, "{\"date\":\"2001-0%d-0%dT%s:00Z\",\"origin\":\"%s\",\"delay\":%s}\n", 1 + (n >> 7 & 7), 1 + (n >> 10 & 7), minute, origin, number);
+	}
+}
+
+WEIR_TEST(csv_rows_of_every_spelling_stand_together)
+{
+	for (uint64_t seed = 1; seed <= 200; seed++) {
+		struct weir_rng r = { seed };
+		struct weir_buf text = { 0 }, want = { 0 };
+		uint64_t odd = 1 + weir_rng_below(&r, 60);
+		char *got;
+		size_t at;
+
+		weir_buf_text(&text, "date,origin,delay\n");
+		for (int line = 2; line < 400; line++)
+			put_mixed_row(&r, &text, &want, line, (int32_t)weir_rng_below(&r, 2000000), weir_rng_below(&r, odd) == 0 ? 1 + (uint32_t)weir_rng_below(&r, 7) : 0);
+		got = read_all(csv, (char *)text.data, text.len, 1 + weir_rng_below(&r, 9000));
+		for (at = 0; got[at] && got[at] == weir_buf_cstr(&want)[at]; at++)
+			;
+		ck_assert_msg(strcmp(got, weir_buf_cstr(&want)) == 0, "seed %llu, at %zu:\n%.300s\nexpected\n%.300s", (unsigned long long)seed, at,
+			      got + (at < 100 ? 0 : at - 100), weir_buf_cstr(&want) + (at < 100 ? 0 : at - 100));
+		free(got);
+		weir_buf_fini(&text);
+		weir_buf_fini(&want);
+	}
 }
 
 /* ---- there and back ---- */

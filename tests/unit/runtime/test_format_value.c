@@ -254,3 +254,47 @@ WEIR_TEST(short_text_views)
 		ck_assert_int_eq(memcmp(&fast, &plain, sizeof(fast)), 0);
 	}
 }
+
+WEIR_TEST(times_read_quickly_are_those_read_slowly)
+{
+	static const char letters[] = "0123456789:: T.-Z+x\x80";
+	struct weir_rng r = { 3 };
+	struct weir_date_cache dates = { 0 };
+	int64_t quick, slow;
+	uint32_t agreed = 0;
+
+	ck_assert(weir__parse_time(&dates, "2001/01/31", 10, &slow));
+	for (int i = 0; i < 200000; i++) {
+		char text[20 + WEIR_TEXT_SLACK] = "2001/01/31 23:59:58Z";
+		size_t n = 10 + weir_rng_below(&r, 11);
+
+		for (uint64_t k = weir_rng_below(&r, 4); k > 0; k--)
+			text[8 + weir_rng_below(&r, 12)] = letters[weir_rng_below(&r, sizeof(letters) - 1)];
+		if (weir__parse_time_quickly(&dates, text, n, &quick)) {
+			struct weir_date_cache none = { 0 };
+
+			ck_assert_msg(weir__parse_time(&none, text, n, &slow) && quick == slow, "%.*s", (int)n, text);
+			agreed++;
+		}
+	}
+	ck_assert_uint_gt(agreed, 10000);
+}
+
+WEIR_TEST(whole_numbers_of_any_length_and_letter)
+{
+	static const char letters[] = "0123456789-+/:\xb0\x70";
+	struct weir_rng r = { 4 };
+
+	for (int i = 0; i < 300000; i++) {
+		char text[20 + WEIR_TEXT_SLACK];
+		size_t n = weir_rng_below(&r, 12);
+		int64_t quick = 0, slow = 0;
+		bool ok;
+
+		memset(text, '7', sizeof(text));
+		for (size_t k = 0; k < n; k++)
+			text[k] = letters[weir_rng_below(&r, weir_rng_below(&r, 8) ? 10 : sizeof(letters) - 1)];
+		ok = weir__parse_i64(text, n, &quick);
+		ck_assert_msg(ok == weir__parse_i64_slow(text, n, &slow) && quick == slow, "%.*s", (int)n, text);
+	}
+}
