@@ -229,9 +229,12 @@ static int finish_ops(struct weir_task *t, struct weir_error *err)
 
 	if (t->nin == 0)
 		code = forward_watermark(t, &t->ops[0], INT64_MAX, err);
-	for (uint32_t i = 0; i < t->nops && !code && !t->finished_before; i++) {
+	for (uint32_t i = 0; i < t->nops && !code; i++) {
 		struct weir_op *op = t->ops[i].op;
 
+		if (t->ops[i].finished)
+			continue;
+		t->ops[i].finished = true;
 		weir__current_op = op;
 		if (op->ops->finish)
 			code = op->ops->finish(op, err);
@@ -658,7 +661,7 @@ static int start(struct weir_task *t, struct weir_error *err)
 		return code;
 	go(t, WEIR_TASK_RUNNING);
 	tell(t, WEIR_TASK_IS_RUNNING);
-	if (t->finished_before && t->nin == 0) {
+	if (t->nin == 0 && t->ops[0].finished) {
 		t->source_ended = true;
 		return finish_ops(t, err);
 	}

@@ -83,6 +83,7 @@ struct weir_op_slot { /* an operator instance and what the task keeps about it *
 	uint32_t npieces;
 	int64_t wake_ms;                            /* processing time, INT64_MAX = none */
 	uint32_t max_parallelism;
+	bool finished;                              /* finish() has run, now or before the snapshot that this start is restored from */
 };
 
 /* A watermark whose timers do not all fire in one step. What it holds back: itself, then the rest of the element that it came from. */

@@ -51,6 +51,54 @@ static int find_pieces(struct weir_task *t, struct weir_op_slot *slot, struct we
 	return 0;
 }
 
+/*
+ * Which subtasks had finished (all their input had ended, and finish() had run) when the snapshot was taken: union list "finished", Tuple2 of longs: subtask,
+ * parallelism. Written only then. What they emitted at the end is in the snapshot, so it must not come again: not from the subtask of that number, and from
+ * none when all had finished. (Flink goes on with a list that it does not know as it is, and its own finish() writes what is buffered in state, which is empty.)
+ */
+struct finished {
+	int64_t subtask, parallelism;
+};
+static struct weir_field finished_fields[] = { { "f0", &weir_int64, 0 }, { "f1", &weir_int64, 0 } };
+static struct weir_type finished_type = { .kind = WEIR_TUPLE, .size = sizeof(struct finished), .align = _Alignof(struct finished), .name = "finished",
+					  .fields = finished_fields, .nfields = 2, .null_offset = WEIR_NO_NULLS };
+
+struct finished_search {
+	uint32_t subtask;
+	int64_t found;
+	bool all, own;
+};
+
+static int find_finished(void *arg, const void *value, struct weir_error *err)
+{
+	struct finished_search *s = arg;
+	const struct finished *f = value;
+
+	(void)err;
+	s->own |= f->subtask == s->subtask;
+	s->all |= ++s->found >= f->parallelism;
+	return 0;
+}
+
+static int restore_finished(struct weir_task *t, struct weir_op_slot *slot, struct weir_error *err)
+{
+	struct finished_search s = { .subtask = t->subtask };
+	int code = 0;
+
+	if (slot->restored && slot->op->ops->finish)
+		code = weir_op_restored(slot->op, "finished", &finished_type, find_finished, &s, err);
+	slot->finished = s.own || s.all || t->finished_before || (slot->restored && slot->restored->fully_finished);
+	return code;
+}
+
+static int snapshot_finished(struct weir_task *t, const struct weir_op_slot *slot, struct weir_op_snapshot *out, struct weir_error *err)
+{
+	struct finished f = { t->subtask, slot->op->parallelism };
+	int code = weir_op_snapshot_list(out, "finished", &finished_type, WEIR_UNION, err);
+
+	return code ? code : weir_op_snapshot_add(out, &f, err);
+}
+
 int weir__task_restore(struct weir_task *t, struct weir_error *err)
 {
 	int code = 0;
@@ -62,6 +110,8 @@ int weir__task_restore(struct weir_task *t, struct weir_error *err)
 			slot->restored = weir_ckpt_operator(t->restore, &slot->op->node->op_id);
 		if (slot->restored)
 			code = find_pieces(t, slot, err);
+		if (!code)
+			code = restore_finished(t, slot, err);
 		if (!code && slot->op->ops->keyed)
 			code = open_backend(t, slot, err);
 		if (code)
@@ -334,6 +384,8 @@ int weir__task_snapshot(struct weir_task *t, struct weir_ckpt_request *r, struct
 {
 	struct snapshot_work *w = calloc(1, sizeof(*w) + t->nops * sizeof(w->ops[0]));
 	struct weir_backend *backend = t->ops[0].op->backend;
+	/* a drain is no end: who goes on from it reads the rest */
+	bool at_end = t->state == WEIR_TASK_ENDED && r->kind != WEIR_COORD_DRAIN && r->kind != WEIR_COORD_TERMINATE;
 	int code = 0;
 
 	if (!w)
@@ -350,6 +402,8 @@ int weir__task_snapshot(struct weir_task *t, struct weir_ckpt_request *r, struct
 		if (op->ops->snapshot)
 			code = op->ops->snapshot(op, r->id, &w->ops[i], err);
 		weir__current_op = NULL;
+		if (!code && at_end && op->ops->finish)
+			code = snapshot_finished(t, &t->ops[i], &w->ops[i], err);
 		if (code)
 			weir__blame(op, code, err);
 	}

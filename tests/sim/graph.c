@@ -184,8 +184,18 @@ static int watch_timer(struct weir_ctx *ctx, void *self, int64_t time, struct we
 	return call(ctx);
 }
 
+/* A row that is in no state: a second call after a restore would write it again. */
+static int watch_finish(struct weir_ctx *ctx, void *self, struct weir_out *out)
+{
+	(void)self;
+	if (now->finishers)
+		weir_emit(out, &(struct alert){ .k = weir_str_of("end"), .until = weir_subtask(ctx) });
+	return call(ctx);
+}
+
 static const struct weir_process watch = {
 	.size = sizeof(struct watcher), .in = &row_type, .out = &alert_type, .open = watch_open, .element = watch_element, .timer = watch_timer,
+	.finish = watch_finish,
 };
 
 /* Perhaps not chained. */
@@ -218,6 +228,8 @@ static void build_timed(struct weir_env *env)
 	win = weir_window(k, "win", now->sliding ? weir_sliding(now->size_ms, now->slide_ms) : weir_tumbling(now->size_ms),
 			  now->text_acc ? &text_aggregate : &flat_aggregate, .late = now->late_sink ? "late" : NULL, .allowed_lateness_ms = now->lateness_ms);
 	alerts = weir_process(k, "watch", &watch);
+	if (now->finishers)
+		weir_parallelism(alerts, now->finishers);
 	weir_csv_sink(win, "win-sink", "sim:/out/win", .parallelism = now->sink_parallelism);
 	if (now->late_sink)
 		weir_json_sink(weir_side_output(win, "late"), "late-sink", "sim:/out/late");

@@ -205,6 +205,8 @@ static void timed(const struct sim_scenario *s, uint32_t nrows, struct sim_lines
 	make_stream(s, nrows, &in);
 	windows(s, &in, out);
 	watcher(s, &in, out);
+	for (uint32_t i = 0; i < s->finishers; i++)
+		sim_lines_add(out, "alerts: {\"k\":\"end\",\"until\":%u,\"n\":0,\"sum\":0,\"listed\":0,\"top\":0}", i);
 }
 
 /* ---- the others ---- */

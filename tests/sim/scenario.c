@@ -46,6 +46,7 @@ static void make_graph(struct sim_scenario *s, struct weir_rng *r)
 	s->lateness_ms = chance(r, 4) ? range(r, 1, 150) : 0;
 	s->every_rows = 1 + below(r, chance(r, 10) ? 4 : 24);
 	s->threshold = (int32_t)range(r, -20, 30);
+	s->finishers = chance(r, 6) ? 1 + below(r, 3) : 0;
 	s->copies = 1 + below(r, 3);
 	s->with_union = chance(r, 8);
 	s->in_order = chance(r, 8);
@@ -73,6 +74,8 @@ static void make_config(struct sim_scenario *s, struct weir_rng *r)
 	*c = weir_job_config_default();
 	strcpy(c->job_id, "0123456789abcdef0123456789abcdef");
 	s->max_parallelism = max[below(r, 5)];
+	if (s->finishers > s->max_parallelism)
+		s->finishers = s->max_parallelism;
 	s->exactly_once = !(s->graph == SIM_FLOW && chance(r, 6));
 	c->exactly_once = s->exactly_once;
 	c->interval_ms = chance(r, 1) ? 0 : range(r, 1, chance(r, 8) ? 4 : 20);
@@ -149,8 +152,8 @@ void sim_scenario_print(const struct sim_scenario *s)
 
 	printf("seed %llu: %s, %u rows, %u files, split_bytes %llu, %u keys, max parallelism %u\n", (unsigned long long)s->seed, names[s->graph], s->nrows, s->nfiles,
 	       (unsigned long long)s->split_bytes, s->nkeys, s->max_parallelism);
-	printf("  %s%s%s%s size %lld slide %lld lateness %lld bound %lld timer %lld every %u threshold %d copies %u%s%s unchained %x sinks %u source %u rate %lld\n",
-	       s->direct_times ? "direct " : "", s->filter ? "filter " : "", s->text_acc ? "text " : "", s->late_sink ? "late" : "", (long long)s->size_ms,
+	printf("  finishers %u %s%s%s%s size %lld slide %lld lateness %lld bound %lld timer %lld every %u threshold %d copies %u%s%s unchained %x sinks %u source %u rate %lld\n",
+	       s->finishers, s->direct_times ? "direct " : "", s->filter ? "filter " : "", s->text_acc ? "text " : "", s->late_sink ? "late" : "", (long long)s->size_ms,
 	       (long long)s->slide_ms, (long long)s->lateness_ms, (long long)s->bound_ms, (long long)s->timer_ms, s->every_rows, s->threshold, s->copies,
 	       s->with_union ? " union" : "", s->in_order ? " in-order" : "", s->unchained, s->sink_parallelism, s->source_parallelism, (long long)s->rows_per_second);
 	printf("  interval %lld pause %lld timeout %lld concurrent %u tolerable %d %s retained %u inline %llu meta %d restart %s%s; %u faulty attempts%s%s\n",

@@ -53,6 +53,7 @@ struct sim_scenario {
 	int64_t size_ms, slide_ms, lateness_ms, bound_ms, timer_ms;
 	uint32_t every_rows;
 	int32_t threshold;
+	uint32_t finishers;         /* parallelism of the process function, which then emits a row at the end; 0: the job's, and none */
 	uint32_t copies;            /* parallelism of what receives the broadcast */
 	bool with_union, in_order;  /* in_order: a reduce that minds the order */
 	uint32_t unchained;         /* bits */

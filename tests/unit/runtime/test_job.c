@@ -294,6 +294,78 @@ WEIR_TEST(a_cancelled_job_says_so_and_resumes)
 	trial_fini(&t);
 }
 
+/* ---- the end of a part of the input ---- */
+
+static _Atomic int finish_calls;
+
+static int ender_element(struct weir_ctx *ctx, void *self, const void *in, struct weir_out *out)
+{
+	(void)ctx, (void)self, (void)in, (void)out;
+	return 0;
+}
+
+static int ender_finish(struct weir_ctx *ctx, void *self, struct weir_out *out)
+{
+	(void)self;
+	weir_emit(out, &(struct number){ weir_str_of("b"), 1 + weir_subtask(ctx) });
+	atomic_fetch_add(&finish_calls, 1);
+	return 0;
+}
+
+static const struct weir_process ender = { .in = &number_type, .out = &number_type, .element = ender_element, .finish = ender_finish };
+
+/* A short input whose operator says something at its end, beside a long one. */
+static void start_ender(struct trial *t, uint32_t parallelism, int64_t rate)
+{
+	struct weir_stream *s;
+
+	t->env = weir_env_new(0, NULL);
+	s = weir_map(weir_sequence_source(t->env, "short", 0, 9), "keyed", keyed, &number_type);
+	weir_csv_sink(weir_process(weir_key_by(s, "k"), "ender", &ender), "sink", "memory://job/out");
+	weir_discard(weir_sequence_source(t->env, "long", 0, 200000, .rows_per_second = rate, .parallelism = 1), "nothing");
+	ck_assert_msg(begin(t, parallelism) == 0, "%s", t->err.msg);
+}
+
+/* Restored from a checkpoint between the end of an operator's input and the end of the job, finish() ran again and wrote its rows a second time. */
+WEIR_TEST(an_operator_that_had_finished_does_not_finish_again)
+{
+	static const uint32_t then[] = { 2, 1, 3 };
+
+	for (int i = 0; i < 3; i++) {
+		struct answer a = { .code = 1 };
+		struct weir_job_request q = { .kind = i == 1 ? WEIR_JOB_SAVEPOINT : WEIR_JOB_CHECKPOINT, .answer = keep_answer, .arg = &a };
+		struct weir_job_request cancel = { .kind = WEIR_JOB_CANCEL };
+		struct rows *r = calloc(1, sizeof(*r));
+		struct trial t;
+
+		trial_init(&t);
+		atomic_store(&finish_calls, 0);
+		start_ender(&t, 2, 1000);
+		while (atomic_load(&finish_calls) < 2)
+			weir_job_wait(t.job, 1);
+		do {
+			atomic_store(&a.code, 1);
+			weir_job_ask(t.job, &q);
+			while (atomic_load(&a.code) == 1)
+				weir_job_wait(t.job, 1);
+		} while (a.code == WEIR_EFAILED);
+		ck_assert_int_eq(a.code, 0);
+		weir_job_ask(t.job, &cancel);
+		ck_assert(weir_job_wait(t.job, 20000));
+		end(&t);
+		t.config.restore = a.uri;
+		start_ender(&t, then[i], 0);
+		ck_ended(&t);
+		end(&t);
+		ck_assert_int_eq(atomic_load(&finish_calls), 2);
+		ck_assert_int_eq(weir_fs_list(t.fs, "/out", read_rows, r, NULL), 0);
+		ck_assert_uint_eq(r->n, 2);
+		ck_assert_uint_eq(r->per_key[1], 2);
+		free(r);
+		trial_fini(&t);
+	}
+}
+
 WEIR_TEST(a_job_is_refused_when_it_cannot_start)
 {
 	struct trial t;
