@@ -346,7 +346,7 @@ static void on_job_event(void *arg, const char *text)
 
 static void on_last_checkpoint(void *arg, int code, const char *uri, const struct weir_error *err)
 {
-	struct weir_job_request cancel = { .kind = WEIR_JOB_CANCEL };
+	struct weir_job_request cancel = { .kind = WEIR_JOB_CANCEL, .keep = true };
 
 	(void)err;
 	if (code == 0 && uri)

@@ -447,7 +447,8 @@ int weir_config_apply(const struct weir_config *c, struct weir_job_config *job, 
 	if ((v = weir_config_get(c, "execution.checkpointing.mode")) != NULL)
 		job->exactly_once = strcasecmp(v, "EXACTLY_ONCE") == 0;
 	if ((v = weir_config_get(c, "execution.checkpointing.externalized-checkpoint-retention")) != NULL)
-		job->retention = strcasecmp(v, "RETAIN_ON_CANCELLATION") == 0 ? WEIR_RETAIN_ON_CANCELLATION : WEIR_DELETE_ON_CANCELLATION;
+		job->retention = strcasecmp(v, "RETAIN_ON_CANCELLATION") == 0 ? WEIR_RETAIN_ON_CANCELLATION :
+				 strcasecmp(v, "DELETE_ON_CANCELLATION") == 0 ? WEIR_DELETE_ON_CANCELLATION : WEIR_NO_EXTERNALIZED_CHECKPOINTS;
 	if ((v = weir_config_get(c, "execution.checkpointing.dir")) != NULL)
 		job->dir = v;
 	if ((v = weir_config_get(c, "execution.checkpointing.savepoint-dir")) != NULL)
@@ -481,6 +482,16 @@ int weir_config_apply(const struct weir_config *c, struct weir_job_config *job, 
 
 /* ---- for people ---- */
 
+static const char retention[] =
+	"\n## What happens to checkpoints at the end\n\n"
+	"`execution.checkpointing.externalized-checkpoint-retention` decides, as in Flink. Savepoints are never deleted.\n\n"
+	"| | `weir cancel` | the job fails | it finishes, is stopped or drained | Ctrl-C, SIGTERM, SIGKILL |\n|---|---|---|---|---|\n"
+	"| `RETAIN_ON_CANCELLATION` (default; Flink's is the last) | kept | kept | kept | kept |\n"
+	"| `DELETE_ON_CANCELLATION` | deleted | kept | kept | kept |\n"
+	"| `NO_EXTERNALIZED_CHECKPOINTS` | deleted | deleted | kept | kept |\n\n"
+	"Flink deletes the checkpoints of a finished job; weir keeps the last (`num-retained` of them) under each setting, for that is what tells `--resume` that nothing is left to do: without it a\n"
+	"supervisor would run the job, and write its results, a second time. After a deletion `--resume` starts afresh, beside the results that are there.\n";
+
 void weir_config_help(struct weir_buf *out)
 {
 	static const char *const types[] = { "text", "number", "duration", "size", "true or false", "one of", "number with a fraction" };
@@ -503,4 +514,5 @@ void weir_config_help(struct weir_buf *out)
 			weir_buf_printf(out, "%s`%.*s`", p == k->old ? " Older: " : ", ", (int)strcspn(p, " "), p);
 		weir_buf_text(out, k->old ? ".\n" : "\n");
 	}
+	weir_buf_text(out, retention);
 }

@@ -180,12 +180,39 @@ void weir__job_fail(struct weir_job *j, const struct weir_error *why)
 	weir__job_mail_all(j, WEIR_MAIL_CANCEL, 0);
 }
 
+/* The end of a job that had begun: are its checkpoints of use to anybody? Nothing writes any more. */
+static void discard_checkpoints(struct weir_job *j, bool failed)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	char text[1200];
+
+	if (!j->store || j->keep || j->cfg.retention == WEIR_RETAIN_ON_CANCELLATION || (failed && j->cfg.retention == WEIR_DELETE_ON_CANCELLATION))
+		return;
+	if (weir_store_discard(j->store, &err) != 0)
+		weir__job_say(j, "not all checkpoints could be deleted: %s", weir_error_text(&err, text, sizeof(text)));
+	else
+		weir__job_say(j, "the checkpoints in %s were deleted, as execution.checkpointing.externalized-checkpoint-retention says", weir_store_dir(j->store));
+}
+
+static void canceled(struct weir_job *j)
+{
+	weir_error_clear(&j->err);
+	weir_error_set(&j->err, WEIR_ECANCELED, "the job was canceled");
+	if (j->state != WEIR_JOB_CREATED)
+		discard_checkpoints(j, false);
+	over(j, WEIR_JOB_CANCELED);
+}
+
+static void failed(struct weir_job *j)
+{
+	discard_checkpoints(j, true);
+	over(j, WEIR_JOB_FAILED);
+}
+
 static void cancel(struct weir_job *j)
 {
 	if (j->state == WEIR_JOB_RESTARTING || j->state == WEIR_JOB_CREATED) {
-		weir_error_clear(&j->err);
-		weir_error_set(&j->err, WEIR_ECANCELED, "the job was canceled");
-		over(j, WEIR_JOB_CANCELED);
+		canceled(j);
 		return;
 	}
 	if (j->state != WEIR_JOB_RUNNING && j->state != WEIR_JOB_FAILING)
@@ -302,9 +329,7 @@ static void after_failure(struct weir_job *j)
 	}
 	j->coord_wake_ms = INT64_MAX;
 	if (j->state == WEIR_JOB_CANCELLING) {
-		weir_error_clear(&j->err);
-		weir_error_set(&j->err, WEIR_ECANCELED, "the job was canceled");
-		over(j, WEIR_JOB_CANCELED);
+		canceled(j);
 		return;
 	}
 	if (j->restore && weir_code_disposition(j->err.code) == WEIR_DAMAGED) { /* it will be as damaged the next time */
@@ -314,7 +339,7 @@ static void after_failure(struct weir_job *j)
 	}
 	weir_failover_step(&j->failover, weir__job_now_ms(j), weir_code_disposition(j->err.code), &j->rng, &d);
 	if (!d.restart) {
-		over(j, WEIR_JOB_FAILED);
+		failed(j);
 		return;
 	}
 	weir__job_say(j, "%s: %s", j->err.msg, d.text);
@@ -386,6 +411,7 @@ static void on_event(struct weir_job *j, struct weir_job_event *e)
 	case WEIR_JOB_EV_WRITTEN: weir__job_on_written(j, e); break;
 	case WEIR_JOB_EV_ASK:
 		if (e->ask.kind == WEIR_JOB_CANCEL) {
+			j->keep = e->ask.keep;
 			cancel(j);
 			if (e->ask.answer)
 				e->ask.answer(e->ask.arg, 0, NULL, NULL);

@@ -18,7 +18,12 @@ enum weir_job_state { WEIR_JOB_CREATED, WEIR_JOB_RUNNING, WEIR_JOB_FAILING, WEIR
 		      WEIR_JOB_CANCELED, WEIR_JOB_STATE_MAX };
 const char *weir_job_state_name(enum weir_job_state s);
 
-enum weir_retention { WEIR_RETAIN_ON_CANCELLATION, WEIR_DELETE_ON_CANCELLATION };
+/* What happens to the checkpoints at the end. The last one of a finished job always stays: it says that nothing is left to do. */
+enum weir_retention {
+	WEIR_RETAIN_ON_CANCELLATION,
+	WEIR_DELETE_ON_CANCELLATION,
+	WEIR_NO_EXTERNALIZED_CHECKPOINTS, /* deleted on failure too */
+};
 
 struct weir_job_config {
 	char job_id[33];                  /* 32 hex digits */
@@ -63,6 +68,7 @@ typedef void weir_job_answer_fn(void *arg, int code, const char *uri, const stru
 struct weir_job_request {
 	enum weir_job_request_kind kind;
 	bool drain;                       /* STOP */
+	bool keep;                        /* CANCEL: only for now: the checkpoints stay, whatever the retention says */
 	bool native;                      /* SAVEPOINT, STOP: the backend's own format instead of canonical */
 	char *target;                     /* SAVEPOINT, STOP: URI of the folder for it (malloc'ed, passes to the job), or NULL = config */
 	weir_job_answer_fn *answer;       /* may be NULL */

@@ -291,8 +291,8 @@ static struct weir_snapshot_properties properties(const struct weir_job *j, cons
 {
 	struct weir_snapshot_properties q = { .kind = WEIR_SNAPSHOT_CHECKPOINT, .discard_subsumed = true, .discard_finished = true };
 
-	if (j->cfg.retention == WEIR_DELETE_ON_CANCELLATION)
-		q.discard_cancelled = q.discard_failed = q.discard_suspended = true;
+	q.discard_cancelled = q.discard_suspended = j->cfg.retention != WEIR_RETAIN_ON_CANCELLATION;
+	q.discard_failed = j->cfg.retention == WEIR_NO_EXTERNALIZED_CHECKPOINTS;
 	switch (p->kind) {
 	case WEIR_COORD_SAVEPOINT: q = (struct weir_snapshot_properties){ .kind = WEIR_SNAPSHOT_SAVEPOINT, .forced = true }; break;
 	case WEIR_COORD_STOP: q = (struct weir_snapshot_properties){ .kind = WEIR_SNAPSHOT_SUSPEND, .forced = true }; break;

@@ -68,6 +68,7 @@ struct weir_job {
 	int64_t newest_id;
 	char *stop_uri;                /* the savepoint that the job was stopped with, once its results are being published: a restart goes on from it, and ends */
 	bool finished_before, closing;
+	bool keep;                     /* a cancel that leaves the checkpoints */
 
 	struct weir_pending *pending;
 	struct weir_asked *asked;

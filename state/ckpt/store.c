@@ -600,3 +600,9 @@ int weir_store_retire(struct weir_store *s, struct weir_error *err)
 	weir__dir_fini(&d);
 	return code ? code : first;
 }
+
+int weir_store_discard(struct weir_store *s, struct weir_error *err)
+{
+	s->num_retained = 0;
+	return weir_store_retire(s, err);
+}

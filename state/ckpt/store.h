@@ -65,6 +65,8 @@ void weir_store_abort(struct weir_store *s, struct weir_store_target *t);
  * Nothing is deleted for its age before num_retained newer ones are known to be complete; damaged ones do not count and are left alone while they are
  * newer than those. Goes on after a failure and returns the first. */
 int weir_store_retire(struct weir_store *s, struct weir_error *err) WEIR_CHECK;
+/* Delete every checkpoint of the job, oldest first, and leftovers: the job is over, and nobody shall go on from it. No target may be open. */
+int weir_store_discard(struct weir_store *s, struct weir_error *err) WEIR_CHECK;
 
 /* ---- finding ---- */
 /* The newest chk-N under a root, job directory or the root of several jobs whose _metadata decodes and whose files are all there with their sizes.

@@ -294,6 +294,67 @@ WEIR_TEST(a_cancelled_job_says_so_and_resumes)
 	trial_fini(&t);
 }
 
+static int count_name(void *arg, const char *name, const struct weir_fs_stat *st)
+{
+	(void)st;
+	*(uint32_t *)arg += strncmp(name, "chk-", 4) == 0;
+	return 0;
+}
+
+static uint32_t checkpoints_of(struct trial *t)
+{
+	uint32_t n = 0;
+
+	ck_assert_int_eq(weir_fs_list(t->fs, "/ckpt/0123456789abcdef0123456789abcdef", count_name, &n, NULL), 0);
+	return n;
+}
+
+enum ending { FINISHES, CANCELED, KEPT, FAILS };
+
+static void end_with(struct trial *t, enum weir_retention retention, enum ending how)
+{
+	struct weir_job_request cancel = { .kind = WEIR_JOB_CANCEL, .keep = how == KEPT };
+	struct answer a = { .code = 1 };
+	struct weir_job_request q = { .kind = WEIR_JOB_CHECKPOINT, .answer = keep_answer, .arg = &a };
+
+	trial_init(t);
+	t->config.retention = retention;
+	t->config.num_retained = 3;
+	start_numbers(t, 1, how == FINISHES ? 0 : 5000);
+	for (int i = 0; how != FINISHES && i < 2; i++)
+		do {
+			atomic_store(&a.code, 1);
+			weir_job_ask(t->job, &q);
+			while (atomic_load(&a.code) == 1)
+				weir_job_wait(t->job, 1);
+		} while (a.code);
+	if (how == FAILS)
+		atomic_store(&fail_in, 10);
+	else if (how != FINISHES)
+		weir_job_ask(t->job, &cancel);
+	ck_assert(weir_job_wait(t->job, 20000));
+	end(t);
+}
+
+/* DELETE_ON_CANCELLATION and NO_EXTERNALIZED_CHECKPOINTS were taken and did nothing. */
+WEIR_TEST(retention_decides_what_is_left_at_the_end)
+{
+	static const uint32_t left[3][4] = {
+		[WEIR_RETAIN_ON_CANCELLATION] = { 1, 2, 2, 2 },
+		[WEIR_DELETE_ON_CANCELLATION] = { 1, 0, 2, 2 },
+		[WEIR_NO_EXTERNALIZED_CHECKPOINTS] = { 1, 0, 2, 0 },
+	};
+
+	for (int r = 0; r < 3; r++)
+		for (int how = FINISHES; how <= FAILS; how++) {
+			struct trial t;
+
+			end_with(&t, (enum weir_retention)r, (enum ending)how);
+			ck_assert_msg(checkpoints_of(&t) == left[r][how], "retention %d, ending %d: %u are left", r, how, checkpoints_of(&t));
+			trial_fini(&t);
+		}
+}
+
 /* ---- the end of a part of the input ---- */
 
 static _Atomic int finish_calls;
