@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hashmap backend against hand-written loops on the same data: keyed count (presized, prefetching table of 16-byte slots), growth, and
- * a checkpoint under random updates against writing and fsyncing the same bytes. Ratios of thread CPU time, medians of ABBA pairs.
- *     bench_state [--quick] [DIR]      DIR: where the checkpoint is written (default /tmp)
+ * The hashmap backend against hand-written loops on the same data: keyed count (presized, prefetching table of 16-byte slots), growth,
+ * checkpoints in both layouts under random updates against writing and fsyncing the same bytes, and restoring them against reading the same
+ * bytes. Ratios of thread CPU time, medians of ABBA pairs; of checkpoints and restores: wall time.
+ *     bench_state [--quick] [--only count|growth|checkpoint] [DIR]      DIR: where checkpoints are written (default /tmp)
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -12,9 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/hash.h"
 #include "base/rng.h"
 #include "state/backend/backend.h"
+#include "state/ckpt/store.h"
+
+#include <weir/fs.h>
 
 #define BATCH 1024u
 #define AHEAD 16u
@@ -98,14 +103,15 @@ struct engine {
 	uint8_t created[BATCH];
 };
 
+static const struct weir_state_desc count_state = { .name = "count", .kind = WEIR_STATE_VALUE, .value = &weir_int64 };
+
 static void engine_open(struct engine *e)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
 	struct weir_backend_config c = { .key = &weir_int64, .max_parallelism = GROUPS, .ngroups = GROUPS };
-	struct weir_state_desc d = { .name = "count", .kind = WEIR_STATE_VALUE, .value = &weir_int64 };
 
 	must(weir_backend_open_hashmap(&c, &e->b, &err), &err);
-	must(weir_backend_state(e->b, &d, &e->count, &err), &err);
+	must(weir_backend_state(e->b, &count_state, &e->count, &err), &err);
 }
 
 /* What key_by does once per row, upstream of every keyed operator. */
@@ -250,40 +256,32 @@ static void growth(uint64_t nkeys)
 	free(least);
 }
 
-/* ---- checkpoint ---- */
+/* ---- checkpoint and restore ---- */
 
 struct checkpoint {
+	struct weir_store_target target;
+	enum weir_keyed_format format;
 	struct weir_snapshot *snapshot;
-	int fd;
+	struct weir_arena mem;
+	struct weir_keyed_handle handle;
+	int64_t offsets[GROUPS];
 	double duration, cpu;
 	uint64_t size;
 	_Atomic bool done;
 };
 
-static int put_file(void *arg, const void *p, size_t n, struct weir_error *err)
-{
-	struct checkpoint *c = arg;
-
-	while (n) {
-		ssize_t w = write(c->fd, p, n);
-
-		if (w < 0)
-			return weir_error_set(err, WEIR_EIO, "write failed");
-		p = (const char *)p + w;
-		n -= (size_t)w;
-	}
-	return 0;
-}
-
+/* As a task's checkpoint thread does it: into a state file, until that is on the disk. */
 static void *write_checkpoint(void *arg)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_rng rng = weir_rng_system();
 	struct checkpoint *c = arg;
-	int64_t offsets[GROUPS];
+	struct weir_state_out *out;
 	double t = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
 
-	must(weir_snapshot_write(c->snapshot, WEIR_FORMAT_HEAP, put_file, c, offsets, &c->size, &err), &err);
-	fsync(c->fd);
+	must(weir_state_out_open(&c->target, &rng, &out, &err), &err);
+	must(weir_snapshot_write(c->snapshot, c->format, weir_state_out_put, out, c->offsets, &c->size, &err), &err);
+	must(weir_state_out_close(out, &c->mem, &c->handle.stream, &err), &err);
 	c->duration = seconds(CLOCK_MONOTONIC) - t;
 	c->cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	c->done = true;
@@ -306,6 +304,7 @@ static double write_bytes(const char *path, uint64_t size)
 	fsync(fd);
 	t = seconds(CLOCK_MONOTONIC) - t;
 	close(fd);
+	unlink(path);
 	free(buf);
 	return t;
 }
@@ -320,18 +319,119 @@ static void one_batch(struct engine *e, struct weir_rng *rng, uint64_t nkeys)
 	engine_count(e, keys, 256);
 }
 
-static void checkpoint(uint64_t state_bytes, const char *dir)
+struct pauses { double wall, cpu, busy; uint64_t batches; };
+
+static void update(struct engine *e, struct weir_rng *rng, uint64_t nkeys, struct pauses *p)
+{
+	double t = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
+
+	one_batch(e, rng, nkeys);
+	cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu, t = seconds(CLOCK_MONOTONIC) - t;
+	p->wall = t > p->wall ? t : p->wall;
+	p->cpu = cpu > p->cpu ? cpu : p->cpu;
+	p->busy += cpu;
+	p->batches++;
+}
+
+/* The checkpoint's bytes into tables again, against reading them. Both from the page cache. */
+static void restore(const struct checkpoint *c, const char *file)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
-	struct checkpoint c = { 0 };
-	double begin, worst_before = 0, worst = 0, worst_cpu = 0, limit, busy = 0;
-	uint64_t nkeys = 0, batches = 0;
-	struct weir_rng rng = { 9 };
+	struct weir_ckpt ckpt = { .fs = weir_fs_local, .dir = c->target.dir };
+	struct weir_backend_config config = { .key = &weir_int64, .max_parallelism = GROUPS, .ngroups = GROUPS };
+	size_t piece = 1 << 20;
+	char *buf = malloc(piece);
+	int fd = open(file, O_RDONLY);
+	double read_s, t, cpu;
 	struct engine e;
-	pthread_t thread;
-	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/weir-bench-%d", dir, (int)getpid());
+	while (read(fd, buf, piece) > 0) /* once before it counts */
+		;
+	lseek(fd, 0, SEEK_SET);
+	t = seconds(CLOCK_MONOTONIC);
+	while (read(fd, buf, piece) > 0)
+		;
+	read_s = seconds(CLOCK_MONOTONIC) - t;
+	close(fd);
+	free(buf);
+	must(weir_backend_open_hashmap(&config, &e.b, &err), &err);
+	t = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
+	must(weir_backend_restore(e.b, &ckpt, &c->handle, &err), &err);
+	cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu, t = seconds(CLOCK_MONOTONIC) - t;
+	must(weir_backend_state(e.b, &count_state, &e.count, &err), &err);
+	printf("  restore of it (%llu keys): %.2f s (%.2f s CPU, %.0f ns a key), reading the same bytes %.2f s, ratio %.1f\n", (unsigned long long)weir_state_count(e.count), t,
+	       cpu, cpu / (double)weir_state_count(e.count) * 1e9, read_s, t / read_s);
+	weir_backend_close(e.b);
+}
+
+/* One checkpoint of e while it is updated. */
+static void run_checkpoint(struct engine *e, struct weir_rng *rng, uint64_t nkeys, struct checkpoint *c, double *begin, struct pauses *p)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	pthread_t thread;
+
+	c->done = false;
+	c->handle = (struct weir_keyed_handle){ .kind = c->format == WEIR_FORMAT_HEAP ? WEIR_KEYED_GROUPS : WEIR_KEYED_SAVEPOINT,
+						.groups = { .first = 0, .count = GROUPS, .offsets = c->offsets } };
+	*begin = seconds(CLOCK_MONOTONIC);
+	must(weir_backend_snapshot(e->b, &c->snapshot, &err), &err);
+	*begin = seconds(CLOCK_MONOTONIC) - *begin;
+	if (pthread_create(&thread, NULL, write_checkpoint, c))
+		exit(1);
+	while (!c->done)
+		update(e, rng, nkeys, p);
+	pthread_join(thread, NULL);
+	weir_snapshot_end(c->snapshot);
+}
+
+static void checkpoint(struct engine *e, uint64_t nkeys, enum weir_keyed_format format, char *dir)
+{
+	enum { RUNS = 3 };
+	struct checkpoint c = { .target = { .fs = weir_fs_local, .dir = dir }, .format = format };
+	double begin = 0, duration[RUNS], cpu[RUNS], limit[RUNS], ratio[RUNS];
+	struct weir_rng rng = { 9 };
+	struct pauses before = { 0 }, during = { 0 };
+	char path[4200], file[4200] = "";
+
+	snprintf(path, sizeof(path), "%s/limit", dir);
+	for (uint32_t i = 0; i < 4000; i++)
+		update(e, &rng, nkeys, &before);
+	for (uint32_t run = 0; run < RUNS; run++) {
+		double b;
+
+		if (*file)
+			unlink(file);
+		run_checkpoint(e, &rng, nkeys, &c, &b, &during);
+		snprintf(file, sizeof(file), "%s/%.*s", dir, (int)c.handle.stream.name.len, (const char *)c.handle.stream.name.ptr);
+		begin = b > begin ? b : begin;
+		duration[run] = c.duration;
+		cpu[run] = c.cpu;
+		limit[run] = write_bytes(path, c.size);
+		ratio[run] = c.duration / limit[run];
+	}
+	printf("%s of %.0f MiB of state (%llu keys, %.0f MiB written): begin %.3f ms; longest batch of 256 updates %.2f ms wall, %.2f ms CPU (%.2f and %.2f before), "
+	       "target 5\n",
+	       format == WEIR_FORMAT_HEAP ? "checkpoint" : "canonical savepoint", (double)weir_backend_bytes(e->b) / 1048576, (unsigned long long)nkeys,
+	       (double)c.size / 1048576, begin * 1e3, during.wall * 1e3, during.cpu * 1e3, before.wall * 1e3, before.cpu * 1e3);
+	printf("  duration %.2f s (%.2f s CPU, %.1f ns a key), write + fsync of the same bytes %.2f s, ratio %.2f, target 2 (medians of %d); %.0f ns an update meanwhile\n",
+	       median(duration, RUNS), median(cpu, RUNS), median(cpu, RUNS) / (double)nkeys * 1e9, median(limit, RUNS), median(ratio, RUNS), RUNS,
+	       during.busy / (double)during.batches / 256 * 1e9);
+	restore(&c, file);
+	unlink(file);
+	weir_arena_fini(&c.mem);
+}
+
+static void checkpoints(uint64_t state_bytes, const char *parent)
+{
+	uint64_t nkeys = 0;
+	struct engine e;
+	char dir[4096];
+
+	snprintf(dir, sizeof(dir), "%s/weir-bench-XXXXXX", parent);
+	if (!mkdtemp(dir)) {
+		fprintf(stderr, "bench_state: cannot make a folder in %s\n", parent);
+		exit(1);
+	}
 	engine_open(&e);
 	for (; weir_backend_bytes(e.b) < state_bytes; nkeys += BATCH) {
 		int64_t keys[BATCH];
@@ -341,52 +441,36 @@ static void checkpoint(uint64_t state_bytes, const char *dir)
 		engine_hash(&e, keys, BATCH);
 		engine_count(&e, keys, BATCH);
 	}
-	for (uint32_t i = 0; i < 4000; i++) {
-		double t = seconds(CLOCK_MONOTONIC);
-
-		one_batch(&e, &rng, nkeys);
-		t = seconds(CLOCK_MONOTONIC) - t;
-		worst_before = t > worst_before ? t : worst_before;
-	}
-	c.fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
-	begin = seconds(CLOCK_MONOTONIC);
-	must(weir_backend_snapshot(e.b, &c.snapshot, &err), &err);
-	begin = seconds(CLOCK_MONOTONIC) - begin;
-	if (pthread_create(&thread, NULL, write_checkpoint, &c))
-		return;
-	while (!c.done) {
-		double t = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_THREAD_CPUTIME_ID);
-
-		one_batch(&e, &rng, nkeys);
-		cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu, t = seconds(CLOCK_MONOTONIC) - t;
-		worst = t > worst ? t : worst;
-		worst_cpu = cpu > worst_cpu ? cpu : worst_cpu;
-		busy += cpu;
-		batches++;
-	}
-	pthread_join(thread, NULL);
-	weir_snapshot_end(c.snapshot);
-	close(c.fd);
-	limit = write_bytes(path, c.size);
-	unlink(path);
-	printf("checkpoint of %.0f MiB of state (%llu keys, %.0f MiB written): begin %.3f ms; longest batch of 256 updates %.2f ms wall, %.2f ms CPU (%.2f wall before), "
-	       "target 5\n",
-	       (double)weir_backend_bytes(e.b) / 1048576, (unsigned long long)nkeys, (double)c.size / 1048576, begin * 1e3, worst * 1e3, worst_cpu * 1e3, worst_before * 1e3);
-	printf("  duration %.2f s (%.2f s CPU), write + fsync of the same bytes %.2f s, ratio %.2f, target 2; %.0f ns an update meanwhile\n", c.duration, c.cpu, limit,
-	       c.duration / limit, busy / (double)batches / 256 * 1e9);
+	checkpoint(&e, nkeys, WEIR_FORMAT_HEAP, dir);
+	checkpoint(&e, nkeys, WEIR_FORMAT_FULL, dir);
 	weir_backend_close(e.b);
+	rmdir(dir);
 }
+
+static bool wants(const char *only, const char *part) { return !only || strcmp(only, part) == 0; }
 
 int main(int argc, char **argv)
 {
-	bool quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-	const char *dir = argc > 1 + quick ? argv[1 + quick] : "/tmp";
+	const char *dir = "/tmp", *only = NULL;
+	bool quick = false;
 
-	keyed_count(10240, quick ? BATCH * 512 : BATCH * 4096, 15);
-	keyed_count(1024 * 1000, quick ? BATCH * 512 : BATCH * 4096, 15);
-	if (!quick)
-		keyed_count(BATCH * 9766ull, BATCH * 8192, 15);
-	growth(quick ? 1000000 : 10000000);
-	checkpoint(quick ? 64ull << 20 : 1ull << 30, dir);
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--quick") == 0)
+			quick = true;
+		else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+			only = argv[++i];
+		else
+			dir = argv[i];
+	}
+	if (wants(only, "count")) {
+		keyed_count(10240, quick ? BATCH * 512 : BATCH * 4096, 15);
+		keyed_count(1024 * 1000, quick ? BATCH * 512 : BATCH * 4096, 15);
+		if (!quick)
+			keyed_count(BATCH * 9766ull, BATCH * 8192, 15);
+	}
+	if (wants(only, "growth"))
+		growth(quick ? 1000000 : 10000000);
+	if (wants(only, "checkpoint"))
+		checkpoints(quick ? 64ull << 20 : 1ull << 30, dir);
 	return 0;
 }

@@ -245,15 +245,18 @@ static int on_entry(void *arg, uint32_t i, const struct weir_entry *e)
 	return add_value(r, i, s, e->value);
 }
 
-/* HEAP says how many entries come: make room at once. */
+/* Make room at once. Streams that weir wrote have their entries in the order of the hash: put into a table that is too small for all of them they
+ * would crowd in one place of it, and each insertion would walk over most of the others. The count was compared with the bytes that follow. */
 static int on_state(void *arg, uint32_t i, uint32_t count)
 {
 	struct restoring *r = arg;
 	struct weir_state *s = r->targets[i].state;
+	struct weir_timers *t = r->targets[i].timers;
 	uint32_t g = (uint32_t)(r->group - r->b->config.first_group);
+	struct weir__table *table = s ? &s->tables[g] : &t->queues[r->targets[i].domain].tables[g];
 
-	if (s && count > 4 && !weir__table_reserve(&s->tables[g], &s->layout, &r->b->spaces[g], count < 1u << 20 ? count : 1u << 20))
-		return weir__backend_nomem(s, r->err);
+	if (count > 4 && !weir__table_reserve(table, s ? &s->layout : &t->layout, &r->b->spaces[g], count))
+		return weir_error_set(r->err, WEIR_ENOMEM, "no memory to restore %u entries of state '%s'", count, r->meta->states[i].name);
 	return 0;
 }
 

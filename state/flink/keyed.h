@@ -58,6 +58,8 @@ struct weir_keyed_meta {
 /* Everything in the arena, nothing points into the stream. A serializer weir does not know is delimited by what follows it; for that of the
  * last state this works only when `stream` is cut at the first key group's offset. */
 int weir_keyed_read_meta(struct weir_slice stream, const char *path, struct weir_arena *mem, struct weir_keyed_meta **out, struct weir_error *err) WEIR_CHECK;
+/* The description of one state as a changelog holds it; bytes may follow it. */
+int weir_keyed_read_state_meta(struct weir_slice bytes, const char *path, struct weir_arena *mem, struct weir_keyed_state_meta *out, struct weir_error *err) WEIR_CHECK;
 /* FULL or HEAP? The handle's tag does not say for 3 and 12. */
 enum weir_keyed_format weir_keyed_detect(enum weir_keyed_kind kind, struct weir_slice stream, const struct weir_keyed_meta *meta,
 					 const struct weir_key_group_offsets *groups, uint32_t max_parallelism);
@@ -72,7 +74,7 @@ int weir_keyed_read_group(enum weir_keyed_format format, struct weir_slice strea
 			  int64_t offset, int64_t end, uint32_t max_parallelism, weir_keyed_entry_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;
 
 /* The same entries as they are stored: HEAP gives whole LIST and MAP values in their serializer's form, one entry per key and namespace. state (may be
- * NULL) is called where a state's entries begin: HEAP also for states without any; FULL has no count (0). */
+ * NULL) is called where a state's entries begin, with their count: HEAP also for states without any; FULL counts the (key, namespace) of the run. */
 struct weir_keyed_walk {
 	int (*state)(void *arg, uint32_t state_index, uint32_t count);
 	weir_keyed_entry_fn *entry;

@@ -142,6 +142,37 @@ static int deliver(struct weir__keyed_group *g, uint32_t state, struct weir_slic
 	return g->walk->entry(g->walk->arg, state, &e);
 }
 
+/* How many (key, namespace) the run that begins at src has; what is damaged in it is found when it is read. Entries of one map lie side by side. */
+static uint32_t count_run(const struct weir__keyed_group *g, uint32_t state, struct weir_src src, uint32_t prefix)
+{
+	const struct weir_keyed_state_meta *s = &g->meta->states[state];
+	struct weir_slice before = { NULL, 0 };
+	uint32_t n = 0;
+
+	for (bool more = true; more;) {
+		struct weir_slice key = weir_src_blob32(&src);
+
+		weir_src_blob32(&src);
+		if (src.code || key.len < prefix)
+			break;
+		more = !(key.ptr[0] & 0x80);
+		if (s->kind == WEIR_STATE_MAP) {
+			struct weir_src inner = weir_src_of((struct weir_slice){ key.ptr + prefix, key.len - prefix }, NULL, 0);
+			struct weir_entry e = { 0 };
+			const char *why;
+
+			if (!split_key(g->meta, s, &inner, &e, &why))
+				continue;
+			key = (struct weir_slice){ e.key.ptr, (size_t)(e.ns.ptr - e.key.ptr) + e.ns.len };
+			if (before.ptr && key.len == before.len && memcmp(key.ptr, before.ptr, key.len) == 0)
+				continue;
+			before = key;
+		}
+		n++;
+	}
+	return n;
+}
+
 static int wrong_group(struct weir__keyed_group *g, uint64_t at, uint32_t state)
 {
 	return weir__keyed_fail(g, WEIR_ECORRUPT, at, state, "an entry's key names another key group");
@@ -160,7 +191,7 @@ int weir__keyed_read_full(struct weir__keyed_group *g, struct weir_src *src)
 
 		if (state >= g->meta->nstates)
 			return weir__keyed_fail(g, WEIR_ECORRUPT, at - 2, UINT32_MAX, "the number of a state is larger than the states of the stream");
-		if (run && g->walk->state && (code = g->walk->state(g->walk->arg, state, 0)) != 0)
+		if (run && g->walk->state && (code = g->walk->state(g->walk->arg, state, count_run(g, state, *src, prefix))) != 0)
 			return code;
 		key = weir_src_blob32(src);
 		value = weir_src_blob32(src);

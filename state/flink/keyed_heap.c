@@ -112,6 +112,18 @@ static int read_rest(struct weir__keyed_group *g, struct weir_src *src, const ui
 	return code;
 }
 
+/* The fewest bytes an entry takes. */
+static uint64_t least_entry(const struct weir_keyed_meta *meta, uint32_t state)
+{
+	const struct weir_keyed_state_meta *s = &meta->states[state];
+	uint64_t n;
+
+	if (weir__keyed_undelimited(meta, state))
+		return 1;
+	n = s->kind == WEIR_STATE_TIMER ? s->stored->wire_min : (uint64_t)s->ns->wire_min + meta->key->wire_min + s->stored->wire_min;
+	return n ? n : 1;
+}
+
 int weir__keyed_read_heap(struct weir__keyed_group *g, struct weir_src *src)
 {
 	int32_t group = weir_src_i32(src);
@@ -133,7 +145,7 @@ int weir__keyed_read_heap(struct weir__keyed_group *g, struct weir_src *src)
 			return weir__keyed_src_fail(g, src, UINT32_MAX);
 		if (state >= g->meta->nstates || seen[state])
 			return weir__keyed_fail(g, WEIR_ECORRUPT, at, UINT32_MAX, state < g->meta->nstates ? "a state appears twice" : "the number of a state is too large");
-		if (count > weir_src_left(src))
+		if (count > weir_src_left(src) / least_entry(g->meta, state))
 			return weir__keyed_fail(g, WEIR_ECORRUPT, at + 2, state, "more entries are announced than bytes follow");
 		if (count && weir__keyed_undelimited(g->meta, state)) {
 			*src = head;
