@@ -294,7 +294,7 @@ static bool take_local(const struct weir_type *t, struct weir_src *src, struct m
 {
 	bool date = t->serializer == &local_time || take_local_date(src, m), time = t->serializer == &local_date || take_local_time(src, m);
 
-	if (!src->code && date != time)
+	if (!src->code && t->serializer == &local_date_time && date != time)
 		weir_src_fail(src, WEIR_ECORRUPT, "half of a LocalDateTime is null");
 	return date && time && !src->code;
 }

@@ -16,6 +16,7 @@
 
 #define BASE "org.apache.flink.api.common.typeutils.base."
 #define ROW(class_name, k, f, o, u) { .name = class_name, .kind = k, .form = f, .outer = o, .usual = u }
+#define GENERIC(class_name) ROW(class_name, WEIR_OPAQUE, WEIR__SNAPSHOT_GENERIC, 0, false)
 #define SIMPLE_BASE(X, k) ROW(BASE X "Serializer$" X "SerializerSnapshot", k, WEIR__SNAPSHOT_SIMPLE, 0, true)
 
 static const struct weir__snapshot_class classes[] = {
@@ -43,6 +44,9 @@ static const struct weir__snapshot_class classes[] = {
 	ROW("org.apache.flink.streaming.api.operators.TimerSerializerSnapshot", WEIR_TIMER, WEIR__SNAPSHOT_COMPOSITE, 2, true),
 	ROW("org.apache.flink.runtime.state.ttl.TtlStateFactory$TtlSerializerSnapshot", WEIR_TTL, WEIR__SNAPSHOT_COMPOSITE, 2, true),
 	ROW("org.apache.flink.runtime.state.ttl.TtlAwareSerializerSnapshot", WEIR_KIND_MAX, WEIR__SNAPSHOT_TTL_AWARE, 0, false),
+	GENERIC("org.apache.flink.api.java.typeutils.runtime.ValueSerializer$ValueSerializerSnapshot"),
+	GENERIC("org.apache.flink.api.java.typeutils.runtime.CopyableValueSerializer$CopyableValueSerializerSnapshot"),
+	GENERIC("org.apache.flink.api.java.typeutils.runtime.WritableSerializer$WritableSerializerSnapshot"),
 	{ .name = NULL },
 };
 
@@ -53,6 +57,7 @@ static const struct weir__snapshot_class *const families[] = {
 	weir__serializers_collection,
 	weir__serializers_stream,
 	weir__serializers_cep,
+	weir__serializers_avro,
 };
 
 const struct weir__snapshot_class *weir__snapshot_class_named(const char *name)
@@ -177,6 +182,7 @@ static int write_snap(const struct weir_type *t, struct weir_buf *out, struct we
 			break;
 		return write_composite(t, c, out, err);
 	case WEIR__SNAPSHOT_POJO: return write_pojo(t, out, err);
+	case WEIR__SNAPSHOT_GENERIC:
 	case WEIR__SNAPSHOT_OWN: /* only as it was read */
 	case WEIR__SNAPSHOT_TTL_AWARE: break;
 	}

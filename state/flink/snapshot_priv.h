@@ -11,6 +11,7 @@ enum weir__snapshot_form {
 	WEIR__SNAPSHOT_COMPOSITE, /* version 3: outer version and body, nested snapshots */
 	WEIR__SNAPSHOT_POJO,      /* version 2: class, fields, subclasses */
 	WEIR__SNAPSHOT_TTL_AWARE, /* version 1: bool, the snapshot of the serializer it wraps */
+	WEIR__SNAPSHOT_GENERIC,   /* version 2: the class of the values, which write themselves (OPAQUE) */
 	WEIR__SNAPSHOT_OWN,       /* `read` reads everything after the version */
 };
 
@@ -35,6 +36,8 @@ struct weir__snapshot_class {
 
 /* Families of serializers in files of their own (serializer_<family>.c). Each ends with a row without name. */
 extern const struct weir__snapshot_class weir__serializers_time[], weir__serializers_number[], weir__serializers_collection[], weir__serializers_stream[], weir__serializers_cep[];
+
+extern const struct weir__snapshot_class weir__serializers_avro[];
 
 /* ---- for `read` ---- */
 

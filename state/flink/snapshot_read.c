@@ -320,6 +320,19 @@ static struct weir_type *read_simple(struct weir__snapshot_reader *r, const stru
 	return t;
 }
 
+/* Values of user classes that write themselves: where the snapshot ends is known, where a value ends is not. */
+static struct weir_type *read_generic(struct weir__snapshot_reader *r, int32_t version)
+{
+	struct weir_type *t;
+
+	if (version != 2)
+		weir_src_fail(r->src, WEIR_EVERSION, "a snapshot of self-writing values is of a version weir does not know");
+	t = new_type(r, WEIR_OPAQUE, 0);
+	if (t)
+		t->name = weir__snapshot_utf(r);
+	return t;
+}
+
 static struct weir_type *read_ttl_aware(struct weir__snapshot_reader *r, int32_t version, struct weir__snapshot_next next, uint32_t level)
 {
 	if (version != 1)
@@ -429,6 +442,7 @@ static struct weir_type *read_snap(struct weir__snapshot_reader *r, struct weir_
 		switch (c->form) {
 		case WEIR__SNAPSHOT_SIMPLE: t = read_simple(r, c, version); break;
 		case WEIR__SNAPSHOT_COMPOSITE: t = c->serializer ? read_family(r, c, version, next, level) : read_composite(r, c, version, next, level); break;
+		case WEIR__SNAPSHOT_GENERIC: t = read_generic(r, version); break;
 		case WEIR__SNAPSHOT_OWN: t = read_family(r, c, version, next, level); break;
 		case WEIR__SNAPSHOT_POJO: t = read_pojo(r, version, level); break;
 		case WEIR__SNAPSHOT_TTL_AWARE: t = read_ttl_aware(r, version, next, level); break;

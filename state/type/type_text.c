@@ -64,7 +64,7 @@ static void put_type(struct text *x, const struct weir_type *t)
 	put(x, weir__type_noun(t));
 	if (t->java && (t->kind == WEIR_POJO || t->kind == WEIR_OPAQUE)) {
 		put(x, " ");
-		put(x, t->java);
+		put(x, t->kind == WEIR_OPAQUE && t->name ? t->name : t->java);
 	}
 	if (!t->nfields && t->kind != WEIR_POJO && t->kind != WEIR_ROW)
 		return;
