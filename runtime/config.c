@@ -406,6 +406,8 @@ static int apply_restart(const struct weir_config *c, struct weir_job_config *jo
 	if (code)
 		return code;
 	*r = weir_restart_default(kind);
+	for (size_t i = 0; i < c->entries.len; i++)
+		r->chosen |= strncmp(c->entries.items[i].key, "restart-strategy", 16) == 0;
 	failures = r->max_failures;
 	set_i64(c, kind == WEIR_RESTART_EXPONENTIAL_DELAY ? "restart-strategy.exponential-delay.attempts-before-reset-backoff" : "restart-strategy.fixed-delay.attempts",
 		&attempts);
@@ -482,6 +484,12 @@ int weir_config_apply(const struct weir_config *c, struct weir_job_config *job, 
 
 /* ---- for people ---- */
 
+static const char restarts[] =
+	"\n## What is tried again\n\n"
+	"Rows and arguments that are wrong are never tried again, nor are errors inside weir. Where no `restart-strategy` key is set, a full disk and missing permissions\n"
+	"fail the job at once too, and the same error four times in a row does (in a row: within a minute of each other, or without a checkpoint in between).\n"
+	"With a `restart-strategy` of one's own that alone decides.\n";
+
 static const char retention[] =
 	"\n## What happens to checkpoints at the end\n\n"
 	"`execution.checkpointing.externalized-checkpoint-retention` decides, as in Flink. Savepoints are never deleted.\n\n"
@@ -514,5 +522,6 @@ void weir_config_help(struct weir_buf *out)
 			weir_buf_printf(out, "%s`%.*s`", p == k->old ? " Older: " : ", ", (int)strcspn(p, " "), p);
 		weir_buf_text(out, k->old ? ".\n" : "\n");
 	}
+	weir_buf_text(out, restarts);
 	weir_buf_text(out, retention);
 }

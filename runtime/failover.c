@@ -7,6 +7,7 @@
  * 2. Failure rate: the ring holds the last max_failures + 1 failures; the job gives up when they lie within interval_ms.
  * 3. Exponential: a failure before the pending restart is the same failure (no new attempt, no longer delay).
  * 4. Once given up it stays so.
+ * 5. A strategy that nobody chose does not repeat for ever what cannot go well: judge() looks at the error first.
  *
  * No clock, no lock, no allocation after init. One thread at a time.
  */
@@ -18,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/hash.h"
 
 static const struct {
 	const char *name, *alias, *alias2;
@@ -219,5 +222,38 @@ void weir_failover_step(struct weir_failover *f, int64_t now_ms, enum weir_dispo
 		failure_rate(f, now_ms, out);
 	else
 		exponential_delay(f, now_ms, rng, out);
+	f->given_up = !out->restart;
+}
+
+static bool is_outside(int code) { return code == WEIR_ENOSPC || code == WEIR_EPERM; }
+
+/* How many times in a row this error has come. */
+static uint32_t count_same(struct weir_failover *f, int64_t now_ms, const struct weir_error *why, bool progressed)
+{
+	uint64_t error = weir_hash_u64(weir_xxh3(why->path, strlen(why->path)) ^ (uint64_t)(uint32_t)why->code) ^ weir_xxh3(why->msg, strlen(why->msg));
+	bool same = f->same && error == f->error && !(progressed && now_ms - f->failed_ms > WEIR_RESTART_SAME_MS);
+
+	f->error = error;
+	f->failed_ms = now_ms;
+	f->same = same ? f->same + 1 : 1;
+	return f->same;
+}
+
+void weir_failover_judge(struct weir_failover *f, int64_t now_ms, const struct weir_error *why, bool progressed, struct weir_rng *rng,
+			 struct weir_failover_decision *out)
+{
+	enum weir_disposition d = weir_code_disposition(why->code);
+	uint32_t same = count_same(f, now_ms, why, progressed);
+
+	if (is_outside(why->code))
+		d = f->cfg.chosen ? WEIR_FAIL : d;
+	weir_failover_step(f, now_ms, d, rng, out);
+	if (f->cfg.chosen || (!out->restart && !is_outside(why->code)))
+		return;
+	if (is_outside(why->code))
+		give_up(out, "no restart mends that");
+	else if (same > WEIR_RESTART_SAME_MAX)
+		give_up(out, "the same error came %u times in a row", same);
+	out->lasting = !out->restart;
 	f->given_up = !out->restart;
 }

@@ -25,6 +25,7 @@ enum weir_restart_kind {
 
 struct weir_restart_config {
 	enum weir_restart_kind kind;
+	bool chosen;          /* the user asked for it: it is followed for every error but wrong input and bugs (weir_failover_judge) */
 	uint32_t attempts;    /* fixed: restarts in all; exponential: before the delay is reset; WEIR_RESTART_UNLIMITED */
 	int64_t delay_ms;     /* fixed, rate */
 	uint32_t max_failures; /* rate: within interval_ms, 1..WEIR_RESTART_RATE_MAX */
@@ -49,10 +50,14 @@ struct weir_failover {
 	uint32_t head, count; /* rate: ring of failure times */
 	int64_t *times;
 	bool given_up;
+	uint64_t error;       /* of the last failure: a hash */
+	int64_t failed_ms;    /* of the last failure */
+	uint32_t same;        /* failures in a row with this error */
 };
 
 struct weir_failover_decision {
 	bool restart;
+	bool lasting;         /* no restart, because it would meet the same error */
 	int64_t delay_ms;
 	bool merged;          /* exponential: came before the pending restart and counts as the same failure */
 	char text[200];       /* what happens and why */
@@ -64,5 +69,14 @@ void weir_failover_fini(struct weir_failover *f);
 /* A failure. WEIR_USER and WEIR_BUG never restart. Once given up, always given up. rng is used by jitter only. */
 void weir_failover_step(struct weir_failover *f, int64_t now_ms, enum weir_disposition disposition, struct weir_rng *rng,
 			struct weir_failover_decision *out);
+/*
+ * The same for an error, and with a strategy that the user did not choose, also: a full disk and missing permissions, which no restart mends, give up at once;
+ * and the same error WEIR_RESTART_SAME_MAX times after as many restarts. progressed: a checkpoint has been completed since the last start. A failure that comes
+ * long after the last one, and after progress, begins a new row.
+ */
+#define WEIR_RESTART_SAME_MAX 3u
+#define WEIR_RESTART_SAME_MS 60000
+void weir_failover_judge(struct weir_failover *f, int64_t now_ms, const struct weir_error *why, bool progressed, struct weir_rng *rng,
+			 struct weir_failover_decision *out);
 
 #endif

@@ -229,6 +229,7 @@ static int start_tasks(struct weir_job *j, struct weir_error *err)
 	int code;
 
 	j->generation++;
+	j->started_id = j->newest_id;
 	weir_rng_hex(&j->rng, j->attempt, 8);
 	j->closing = false;
 	code = weir__job_build(j, err);
@@ -314,10 +315,27 @@ static void restart(struct weir_job *j)
 	free(from);
 }
 
+/* Why it is not tried again, and what to do, behind the error. */
+static void advise(struct weir_job *j, const struct weir_failover_decision *d)
+{
+	const char *point = j->newest_uri ? j->newest_uri : j->restore_uri, *code = "mend it";
+	size_t n = strlen(j->err.msg);
+
+	if (!d->lasting && (j->failover.cfg.kind == WEIR_RESTART_NONE || weir_code_disposition(j->err.code) >= WEIR_USER))
+		return;
+	if (j->err.code == WEIR_ENOSPC)
+		code = "make room";
+	if (j->err.code == WEIR_EPERM)
+		code = "allow it";
+	snprintf(j->err.msg + n, sizeof(j->err.msg) - n, ". The job is not restarted: %s. To go on, %s and start it %s%.300s", d->text, code,
+		 !j->store ? "again" : point ? "with --resume, from " : "with --resume", j->store && point ? point : "");
+}
+
 /* The tasks of a failed or cancelled start are quiet: take them down and decide. */
 static void after_failure(struct weir_job *j)
 {
 	struct weir_failover_decision d;
+	char text[1200];
 
 	weir__job_teardown(j);
 	weir__job_drop_pending(j);
@@ -337,12 +355,13 @@ static void after_failure(struct weir_job *j)
 		over(j, WEIR_JOB_FAILED);
 		return;
 	}
-	weir_failover_step(&j->failover, weir__job_now_ms(j), weir_code_disposition(j->err.code), &j->rng, &d);
+	weir_failover_judge(&j->failover, weir__job_now_ms(j), &j->err, j->newest_id > j->started_id, &j->rng, &d);
 	if (!d.restart) {
+		advise(j, &d);
 		failed(j);
 		return;
 	}
-	weir__job_say(j, "%s: %s", j->err.msg, d.text);
+	weir__job_say(j, "%s: %s", weir_error_text(&j->err, text, sizeof(text)), d.text);
 	pthread_mutex_lock(&j->lock);
 	j->status.restarts++;
 	pthread_mutex_unlock(&j->lock);

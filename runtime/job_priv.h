@@ -65,7 +65,7 @@ struct weir_job {
 	uint32_t nchannels, ndone, nrunning;
 	struct weir_ckpt *restore;     /* what the running tasks were restored from */
 	char *restore_uri, *newest_uri; /* newest complete checkpoint of this run */
-	int64_t newest_id;
+	int64_t newest_id, started_id; /* started_id: what was the newest when the tasks were started */
 	char *stop_uri;                /* the savepoint that the job was stopped with, once its results are being published: a restart goes on from it, and ends */
 	bool finished_before, closing;
 	bool keep;                     /* a cancel that leaves the checkpoints */

@@ -249,3 +249,100 @@ WEIR_TEST(boundaries)
 	replay(slow, at_restart, 3); /* 2301 is a quiet time of 1000 after the restart at 1301 */
 	replay(slow, early, 4);
 }
+
+/* ---- a strategy that nobody chose ---- */
+
+static struct weir_failover_decision judge(struct weir_failover *f, int64_t at, int code, const char *path, const char *msg, bool progressed)
+{
+	struct weir_error why = WEIR_ERROR_INIT;
+	struct weir_failover_decision d;
+
+	weir_error_at(&why, code, path, WEIR_NO_OFFSET, "%s", msg);
+	weir_failover_judge(f, at, &why, progressed, NULL, &d);
+	return d;
+}
+
+static void begin_default(struct weir_failover *f, bool chosen)
+{
+	struct weir_restart_config c = weir_restart_default(WEIR_RESTART_FIXED_DELAY);
+	struct weir_error err = WEIR_ERROR_INIT;
+
+	c.chosen = chosen;
+	ck_ok(weir_failover_init(f, &c, &err));
+}
+
+/* A full disk with the default strategy restarted the job once a second for ever. */
+WEIR_TEST(a_full_disk_fails_the_job_unless_a_strategy_was_chosen)
+{
+	static const int codes[] = { WEIR_ENOSPC, WEIR_EPERM };
+
+	for (int i = 0; i < 2; i++)
+		for (int chosen = 0; chosen < 2; chosen++) {
+			struct weir_failover_decision d;
+			struct weir_failover f;
+
+			begin_default(&f, chosen);
+			for (int n = 0; n < (chosen ? 20 : 1); n++) {
+				d = judge(&f, 1000 * n, codes[i], "/disk/file", "cannot write", true);
+				ck_assert_int_eq(d.restart, chosen);
+				ck_assert_int_eq(d.lasting, !chosen);
+			}
+			ck_assert_msg(chosen || strstr(d.text, "no restart mends that"), "%s", d.text);
+			d = judge(&f, 100000, WEIR_EIO, "", "another", true);
+			ck_assert_int_eq(d.restart, chosen); /* once given up, always */
+			weir_failover_fini(&f);
+		}
+}
+
+WEIR_TEST(the_same_error_again_and_again_ends_the_job)
+{
+	struct weir_failover_decision d;
+	struct weir_failover f;
+
+	for (int progressed = 0; progressed < 2; progressed++) { /* checkpoints complete, but the row that fails stays where it is */
+		begin_default(&f, false);
+		for (int n = 0; n < 3; n++)
+			ck_assert(judge(&f, 1000 * n, WEIR_EFAILED, "", "operator 'x': no", progressed).restart);
+		d = judge(&f, 3000, WEIR_EFAILED, "", "operator 'x': no", progressed);
+		ck_assert(!d.restart && d.lasting);
+		ck_assert_str_eq(d.text, "the same error came 4 times in a row");
+		weir_failover_fini(&f);
+	}
+	begin_default(&f, true); /* chosen: for ever */
+	for (int n = 0; n < 100; n++)
+		ck_assert(judge(&f, 1000 * n, WEIR_EFAILED, "", "operator 'x': no", false).restart);
+	weir_failover_fini(&f);
+	begin_default(&f, false); /* another message, path or code is another error */
+	for (int n = 0; n < 100; n++)
+		ck_assert(judge(&f, 1000 * n, n % 3 ? WEIR_EIO : WEIR_ENOMEM, n % 3 == 1 ? "/a" : "/b", n % 2 ? "one" : "two", false).restart);
+	weir_failover_fini(&f);
+}
+
+/* A service that is away once an hour must not end a job that gets on between. */
+WEIR_TEST(an_error_that_comes_now_and_then_is_no_row)
+{
+	struct weir_failover f;
+
+	begin_default(&f, false);
+	for (int n = 0; n < 100; n++)
+		ck_assert(judge(&f, 3600000LL * n, WEIR_EFAILED, "", "no answer", true).restart);
+	weir_failover_fini(&f);
+	begin_default(&f, false); /* without a checkpoint between it is one, however slow */
+	for (int n = 0; n < 3; n++)
+		ck_assert(judge(&f, 3600000LL * n, WEIR_EFAILED, "", "no answer", false).restart);
+	ck_assert(!judge(&f, 3600000LL * 3, WEIR_EFAILED, "", "no answer", false).restart);
+	weir_failover_fini(&f);
+}
+
+WEIR_TEST(wrong_input_is_not_tried_again_by_any_strategy)
+{
+	for (int chosen = 0; chosen < 2; chosen++) {
+		struct weir_failover_decision d;
+		struct weir_failover f;
+
+		begin_default(&f, chosen);
+		d = judge(&f, 0, WEIR_EPARSE, "in.csv", "line 3", true);
+		ck_assert(!d.restart && !d.lasting && strstr(d.text, "input is wrong"));
+		weir_failover_fini(&f);
+	}
+}
