@@ -30,7 +30,7 @@ struct weir_serializer {
 	bool (*java_hash)(const struct weir_type *t, struct weir_src *src, int32_t *out);
 	/* Optional: least bytes of a value, where the snapshot decides. NULL: min. */
 	uint32_t (*least)(const struct weir_type *t);
-	/* Optional: whether values need not say where they end (as OPAQUE): skip may fail with WEIR_ENOTYPE unless tail. NULL: false. */
+	/* Optional: whether values need not say where they end (as OPAQUE): skip may fail with WEIR_ENOTYPE unless tail. NULL: when a nested type is so. */
 	bool (*undelimited)(const struct weir_type *t);
 	/* Optional: TypeSerializer.getLength(); NULL: -1. */
 	int (*length)(const struct weir_type *t);

@@ -298,7 +298,8 @@ static int prepare(struct weir_type *t, struct weir_arena *a, uint32_t level, st
 	for (uint32_t i = 0; i < t->nfields; i++) {
 		if (!(t->fields[i].type->flags & WEIR_TYPE_FLAT))
 			flags &= ~(uint32_t)WEIR_TYPE_FLAT;
-		flags |= t->fields[i].type->flags & WEIR_TYPE_OPAQUE;
+		if (t->kind != WEIR_WIRE || !t->serializer->undelimited) /* a serializer that says so speaks for what is inside too */
+			flags |= t->fields[i].type->flags & WEIR_TYPE_OPAQUE;
 	}
 	__atomic_store_n(&t->flags, flags, __ATOMIC_RELEASE);
 	return 0;
