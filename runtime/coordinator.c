@@ -264,13 +264,13 @@ static void fail_pending(struct weir_coordinator *c, struct weir_coordinator_pen
 	if (!is_checkpoint(kind) && untouched) /* its folder could not be made: no source has heard of it */
 		return;
 	if (is_sync(kind)) {
-		fail_job(c, ckpt, reason, "Stop with savepoint failed after its sources had stopped; the job restarts from its last checkpoint.", out);
+		fail_job(c, ckpt, reason, "Stop with savepoint failed after its sources had stopped", out);
 		return;
 	}
 	if ((kind == WEIR_COORD_SAVEPOINT && !by_task) || !weir_ckpt_failure_counted(reason) || ckpt <= c->success_id || c->cfg.tolerable_failed < 0)
 		return;
 	if (++c->failures > (uint32_t)c->cfg.tolerable_failed)
-		fail_job(c, ckpt, reason, "Exceeded checkpoint tolerable failure threshold.", out);
+		fail_job(c, ckpt, reason, "Exceeded checkpoint tolerable failure threshold", out);
 }
 
 /* A completed checkpoint commits, and those before it are not needed any more. */

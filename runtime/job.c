@@ -377,7 +377,7 @@ static void after_close(struct weir_job *j)
 	gather(j);
 	/* a checkpoint that was being written when the last one completed has become one too many since */
 	if (j->store && weir_store_retire(j->store, &err) != 0)
-		weir__job_say(j, "old checkpoints could not be deleted: %s", err.msg);
+		weir__job_on_retired(j, &err);
 	weir__job_teardown(j);
 	weir__job_drop_pending(j);
 	weir_coordinator_fini(&j->coord);
@@ -428,6 +428,7 @@ static void on_event(struct weir_job *j, struct weir_job_event *e)
 	case WEIR_JOB_EV_TASK: on_task(j, e); break;
 	case WEIR_JOB_EV_BEGUN: weir__job_on_begun(j, e); break;
 	case WEIR_JOB_EV_WRITTEN: weir__job_on_written(j, e); break;
+	case WEIR_JOB_EV_RETIRED: weir__job_on_retired(j, &e->err); break;
 	case WEIR_JOB_EV_ASK:
 		if (e->ask.kind == WEIR_JOB_CANCEL) {
 			j->keep = e->ask.keep;

@@ -420,11 +420,20 @@ void weir__job_on_written(struct weir_job *j, struct weir_job_event *e)
 static void retire_work(struct weir_work *base)
 {
 	struct job_work *w = (struct job_work *)base;
-	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_job_event *e = new_event(WEIR_JOB_EV_RETIRED, w->id);
 
-	if (weir_store_retire(w->job->store, &err) != 0)
-		weir__job_say(w->job, "old checkpoints could not be deleted: %s", err.msg);
-	work_over(w, NULL);
+	if (weir_store_retire(w->job->store, &e->err) == 0) {
+		free(e);
+		e = NULL;
+	}
+	work_over(w, e);
+}
+
+void weir__job_on_retired(struct weir_job *j, const struct weir_error *err)
+{
+	char text[1200];
+
+	weir__job_say(j, "old checkpoints could not be deleted: %s", weir_error_text(err, text, sizeof(text)));
 }
 
 static void notify_complete(struct weir_job *j, int64_t id)

@@ -7,7 +7,7 @@
 #include "runtime/job.h"
 #include "runtime/task.h"
 
-enum weir_job_event_kind { WEIR_JOB_EV_TASK, WEIR_JOB_EV_ASK, WEIR_JOB_EV_BEGUN, WEIR_JOB_EV_WRITTEN };
+enum weir_job_event_kind { WEIR_JOB_EV_TASK, WEIR_JOB_EV_ASK, WEIR_JOB_EV_BEGUN, WEIR_JOB_EV_WRITTEN, WEIR_JOB_EV_RETIRED };
 
 struct weir_job_event {
 	enum weir_job_event_kind kind;
@@ -17,7 +17,7 @@ struct weir_job_event {
 	int64_t ckpt;                     /* BEGUN, WRITTEN */
 	struct weir_store_target *target; /* BEGUN */
 	char *uri;                        /* WRITTEN */
-	struct weir_error err;
+	struct weir_error err;            /* BEGUN, WRITTEN, RETIRED */
 	struct weir_job_event *next;
 };
 
@@ -105,6 +105,7 @@ void weir__job_coord_event(struct weir_job *j, struct weir_coordinator_event ev)
 void weir__job_on_task(struct weir_job *j, struct weir_job_event *e); /* ACK and DECLINE */
 void weir__job_on_begun(struct weir_job *j, struct weir_job_event *e);
 void weir__job_on_written(struct weir_job *j, struct weir_job_event *e);
+void weir__job_on_retired(struct weir_job *j, const struct weir_error *err);
 void weir__job_on_ask(struct weir_job *j, struct weir_job_event *e);
 void weir__job_drop_pending(struct weir_job *j);
 void weir__job_answer_all(struct weir_job *j, int code, const char *text);

@@ -269,6 +269,21 @@ static void free_work(struct snapshot_work *w)
 
 /* ---- snapshot: the asynchronous part ---- */
 
+/* A weir_put_fn between a snapshot and its stream: nobody waits for what has been given up. */
+struct sink {
+	struct weir_state_out *out;
+	const struct weir_ckpt_request *request;
+};
+
+static int put_wanted(void *arg, const void *p, size_t n, struct weir_error *err)
+{
+	struct sink *s = arg;
+
+	if (atomic_load_explicit(&s->request->aborted, memory_order_relaxed))
+		return weir_error_set(err, WEIR_ECANCELED, "the checkpoint was aborted");
+	return weir_state_out_put(s->out, p, n, err);
+}
+
 static int write_lists(struct snapshot_work *w, struct weir_op_snapshot *s, struct weir_arena *mem, struct weir_subtask_state *sub, struct weir_error *err)
 {
 	struct weir_oper_state *states = weir_arena_zero(mem, s->lists.len * sizeof(*states) + 1);
@@ -312,7 +327,7 @@ static int write_lists(struct snapshot_work *w, struct weir_op_snapshot *s, stru
 static int write_keyed(struct snapshot_work *w, struct weir_arena *mem, struct weir_subtask_state *sub, struct weir_error *err)
 {
 	struct weir_keyed_handle *h = &sub->managed_keyed;
-	struct weir_state_out *out;
+	struct sink sink = { .request = w->request };
 	uint64_t size = 0;
 	char uuid[37];
 	int code;
@@ -320,15 +335,15 @@ static int write_keyed(struct snapshot_work *w, struct weir_arena *mem, struct w
 	h->groups = (struct weir_key_group_offsets){ w->first_group, w->ngroups, weir_arena_zero(mem, w->ngroups * sizeof(int64_t)) };
 	if (!h->groups.offsets)
 		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
-	code = weir_state_out_open(w->request->target, &w->rng, &out, err);
+	code = weir_state_out_open(w->request->target, &w->rng, &sink.out, err);
 	if (code)
 		return code;
-	code = weir_snapshot_write(w->keyed, w->request->format, weir_state_out_put, out, h->groups.offsets, &size, err);
+	code = weir_snapshot_write(w->keyed, w->request->format, put_wanted, &sink, h->groups.offsets, &size, err);
 	if (code) {
-		weir_state_out_abort(out);
+		weir_state_out_abort(sink.out);
 		return code;
 	}
-	code = weir_state_out_close(out, mem, &h->stream, err);
+	code = weir_state_out_close(sink.out, mem, &h->stream, err);
 	weir_rng_uuid(&w->rng, uuid);
 	h->kind = w->request->format == WEIR_FORMAT_FULL ? WEIR_KEYED_SAVEPOINT : WEIR_KEYED_GROUPS;
 	if (h->kind == WEIR_KEYED_GROUPS)

@@ -254,7 +254,7 @@ WEIR_TEST(expiry)
 	expect("350 tick", "abort 3 CHECKPOINT_EXPIRED; aborted 3"); /* the success in between cleared the count */
 	expect("400 tick", "trigger 4 checkpoint");
 	expect("450 tick", "abort 4 CHECKPOINT_EXPIRED; aborted 4; fail 4 CHECKPOINT_EXPIRED");
-	ck_assert_str_eq(out.items[2].text, "Exceeded checkpoint tolerable failure threshold.");
+	ck_assert_str_eq(out.items[2].text, "Exceeded checkpoint tolerable failure threshold");
 	ck_assert_int_eq(wake(), INT64_MAX);
 	expect("500 tick", "");
 	expect("510 job RESTARTING", "");

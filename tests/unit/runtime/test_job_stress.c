@@ -271,6 +271,55 @@ WEIR_TEST(directories_made_in_another_order)
 	end_hand(h, j, env, &cancel);
 }
 
+static int said;
+static char said_text[1000];
+
+static void note_said(void *arg, const char *text)
+{
+	(void)arg;
+	said++;
+	snprintf(said_text, sizeof(said_text), "%s", text);
+}
+
+/* It was said on an I/O thread, though job.h promises the job's. */
+WEIR_TEST(what_cannot_be_deleted_is_said_on_the_jobs_thread)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_job_config c = config_in("ck");
+	struct weir_env *env = weir_env_new(0, NULL);
+	struct hand *h = hand_new();
+	struct answer a = { 0 }, cancel = { 0 };
+	char command[400];
+	struct weir_job *j;
+
+	build_slow(env);
+	ck_ok(weir_job_new(plan_of(env, 1), &c, &h->base, 1, &j, &err));
+	weir_job_on_event(j, note_said, NULL);
+	ck_ok(weir_job_start(j, &err));
+	for (int i = 0; i < 10; i++)
+		round_of(h, NULL);
+	ask(j, WEIR_JOB_CHECKPOINT, &a);
+	h->hold = true;
+	for (int i = 0; i < 1000 && !atomic_load(&a.count); i++) {
+		round_of(h, NULL);
+		while (!atomic_load(&a.count) && h->works.len)
+			run_work(h, 0);
+	}
+	ck_assert_int_eq(a.code, 0);
+	ck_assert_uint_ge(h->works.len, 1); /* the deletion of older ones */
+	snprintf(command, sizeof(command), "rm -rf '%s'", c.dir);
+	ck_assert_int_eq(system(command), 0);
+	while (h->works.len)
+		run_work(h, 0);
+	ck_assert_int_eq(said, 0);
+	h->hold = false;
+	round_of(h, NULL);
+	ck_assert_int_eq(said, 1);
+	ck_assert_msg(strstr(said_text, "old checkpoints could not be deleted: ") && strstr(said_text, c.dir), "%s", said_text);
+	free(a.uri);
+	end_hand(h, j, env, &cancel);
+}
+
 /* A source runs, but has not been stepped since, when the trigger comes; its neighbour's rows wait for its START. */
 WEIR_TEST(a_trigger_before_the_first_rows)
 {
