@@ -40,6 +40,7 @@ struct weir_command {
 	X(state_ls)      \
 	X(state_show)    \
 	X(state_get)     \
+	X(state_find)    \
 	X(state_meta)    \
 	X(state_dump)    \
 	X(state_verify)  \

@@ -20,7 +20,11 @@ struct showing {
 	struct weir_buf head;
 	uint32_t nstates;
 	int64_t left;
+	uint64_t found;
+	uint32_t bound;             /* states that the expression makes sense for */
+	struct weir_error unbound;  /* why it makes none for the first other one */
 	bool more;
+	struct weir_error *err;
 	const struct weir_operator_state *unread; /* met an operator whose layout is not read */
 };
 
@@ -104,11 +108,21 @@ static int show_entry(void *arg, const struct weir_entry *e)
 		x->unread = e->state->op;
 		return 0;
 	}
+	if (x->o->where) {
+		bool hit = false;
+		int rc = weir_expr_eval(x->o->where, e, &hit, x->err);
+
+		if (rc || !hit)
+			return rc ? rc : weir_sink_step(x->sink);
+	}
 	if (x->left == 0) {
 		x->more = true;
 		return STOP;
 	}
 	x->left -= x->left > 0;
+	x->found++;
+	if (x->o->count)
+		return weir_sink_step(x->sink);
 	if (x->state != e->state)
 		make_head(x, e->state);
 	if (x->o->json) {
@@ -141,12 +155,15 @@ static int scan_state(void *arg, const struct weir_state_info *s)
 	scan.state = s;
 	scan.key_group = g->x->o->key_group;
 	scan.subtask = g->x->o->subtask;
+	if (g->x->o->where && weir_expr_bind(g->x->o->where, s, &g->x->unbound))
+		return 0;
+	g->x->bound++;
 	return weir_view_scan(g->v, &scan, show_entry, g->x, g->err);
 }
 
 int weir_state_show(struct weir_view *v, const struct weir_show_options *o, struct weir_sink *sink, bool *out_more, struct weir_error *err)
 {
-	struct showing x = { .o = o, .sink = sink, .left = o->limit };
+	struct showing x = { .o = o, .sink = sink, .left = o->limit, .unbound = WEIR_ERROR_INIT, .err = err };
 	struct scanning g = { v, &x, err };
 	int rc = weir_pick_states(v, o->op, o->state, count_state, &x.nstates, err);
 
@@ -154,8 +171,14 @@ int weir_state_show(struct weir_view *v, const struct weir_show_options *o, stru
 		rc = weir_pick_states(v, o->op, o->state, scan_state, &g, err);
 	if (rc == STOP)
 		rc = 0;
-	else if (rc == 0 && x.unread)
+	else if (rc == 0 && x.nstates && !x.bound) {
+		rc = x.unbound.code;
+		if (err)
+			*err = x.unbound;
+	} else if (rc == 0 && x.unread)
 		rc = tell_unread(v, x.unread, err);
+	if (rc == 0 && o->count)
+		weir_buf_printf(&sink->buf, o->json ? "{\"entries\":%llu}\n" : "%llu\n", (unsigned long long)x.found);
 	if (out_more)
 		*out_more = x.more;
 	weir_buf_fini(&x.head);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weir state show and get: entries as lines. */
+/* weir state show --entries, find and get: entries as lines. */
 #ifndef WEIR_STATETOOL_SHOW_H
 #define WEIR_STATETOOL_SHOW_H
 
+#include "statetool/expr.h"
 #include "statetool/pick.h"
 #include "statetool/sink.h"
 
@@ -12,6 +13,8 @@ struct weir_show_options {
 	struct weir_uids uids;
 	int64_t limit;                        /* entries in all; -1 = no limit */
 	int32_t key_group, subtask;           /* -1 = all */
+	struct weir_expr *where;              /* NULL = every entry; states for which it makes no sense are passed over, unless it makes sense for none */
+	bool count;                           /* only how many there are */
 	bool json;
 };
 /* Text: OPERATOR/STATE, key, namespace, user key, value, separated by tabs (the first only when more than one state is shown; a
