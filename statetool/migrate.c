@@ -349,9 +349,9 @@ static int choose(struct migration *m, struct weir_error *err)
 		rc = weir_pick_operator(c, o->op, &op, err);
 	if (rc == 0)
 		rc = weir_pick_state(v, op, o->state, &s, err);
-	if (rc == 0 && (s->kind == WEIR_STATE_TIMER || weir_operator_unreadable(s->op)))
+	if (rc == 0 && (s->kind == WEIR_STATE_TIMER || weir_operator_not_streams(s->op)))
 		rc = weir_error_at(err, WEIR_EUNSUPPORTED, c->path, WEIR_NO_OFFSET, "state '%s' of operator %s: %s cannot be migrated by this version", o->state,
-				   weir_operator_label(s->op, NULL, label, sizeof(label)), s->kind == WEIR_STATE_TIMER ? "timers" : weir_operator_unreadable(s->op));
+				   weir_operator_label(s->op, NULL, label, sizeof(label)), s->kind == WEIR_STATE_TIMER ? "timers" : weir_operator_not_streams(s->op));
 	if (rc == 0) {
 		m->op = s->op->id;
 		m->kind = s->kind;

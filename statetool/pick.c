@@ -184,6 +184,11 @@ const char *weir_operator_layout(const struct weir_operator_state *op)
 
 const char *weir_operator_unreadable(const struct weir_operator_state *op)
 {
+	return strcmp(weir_operator_layout(op), "unknown") ? NULL : "an unknown layout";
+}
+
+const char *weir_operator_not_streams(const struct weir_operator_state *op)
+{
 	switch (keyed_kind(op)) {
 	case WEIR_KEYED_NONE:
 	case WEIR_KEYED_GROUPS_OLD:

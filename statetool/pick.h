@@ -32,8 +32,10 @@ int weir_pick_operator(const struct weir_ckpt *c, const char *text, const struct
 int weir_pick_target(struct weir_view *v, const struct weir_uids *uids, const char *text, const struct weir_operator_state **op, const char **state,
 		     struct weir_error *err) WEIR_CHECK;
 
-/* What keeps the state of an operator from being read by this version: "RocksDB files (incremental)", or NULL. */
+/* What keeps the state of an operator from being read by this version, or NULL. */
 const char *weir_operator_unreadable(const struct weir_operator_state *op);
+/* What keeps it from being rewritten in place of its streams: "files of RocksDB or ForSt", or NULL when it is streams of key groups. */
+const char *weir_operator_not_streams(const struct weir_operator_state *op);
 /* How its keyed state is stored: "canonical", "hashmap", "RocksDB files", "changelog", or "" for none. */
 const char *weir_operator_layout(const struct weir_operator_state *op);
 

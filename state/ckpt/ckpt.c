@@ -245,8 +245,6 @@ static int map_file(const struct weir_ckpt *c, const struct weir_stream_handle *
 	}
 	if (h->kind == WEIR_HANDLE_SEGMENT)
 		bytes = (struct weir_slice){ bytes.ptr ? bytes.ptr + h->start : NULL, (size_t)h->size };
-	else if (h->longer && h->size >= 0)
-		bytes.len = (size_t)h->size;
 	*out_map = map;
 	*out = bytes;
 	*out_path = path;

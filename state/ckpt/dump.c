@@ -39,6 +39,7 @@ struct dump {
 	WEIR_VEC(struct weir_fs_map *) maps; /* of in-flight data */
 	struct weir_arena mem;
 	const struct weir_state_info *last_state; /* with its group: entries of a state come in runs */
+	bool last_change;
 	uint32_t last_group;
 	bool no_memory;
 	struct weir_buf line, line2;
@@ -92,7 +93,13 @@ static int compare_ints(int64_t a, int64_t b)
 
 static bool key_is_composite(const struct item *i)
 {
-	return i->e.undecodable && i->e.key.ptr && !i->e.ns.ptr;
+	return i->e.undecodable && !i->e.change && i->e.key.ptr && !i->e.ns.ptr;
+}
+
+/* A record that describes a state comes before key group 0; what has no key group is sorted as 0. */
+static int32_t sorting_group(const struct weir_entry *e)
+{
+	return e->key_group < 0 && !e->change ? 0 : e->key_group;
 }
 
 static void render(struct dump *d, const struct item *i, struct weir_buf *b)
@@ -131,7 +138,7 @@ static int compare_items(const void *a, const void *b, void *arg)
 	if (c == 0)
 		c = compare_ints(x->e.subtask < 0 ? 0 : x->e.subtask, y->e.subtask < 0 ? 0 : y->e.subtask);
 	if (c == 0)
-		c = compare_ints(x->e.key_group < 0 ? 0 : x->e.key_group, y->e.key_group < 0 ? 0 : y->e.key_group);
+		c = compare_ints(sorting_group(&x->e), sorting_group(&y->e));
 	if (c == 0)
 		c = compare_slices(cx ? none : x->e.key, cy ? none : y->e.key);
 	if (c == 0)
@@ -188,9 +195,10 @@ static int add_entry(void *arg, const struct weir_entry *e)
 	if (!i)
 		return WEIR_ENOMEM;
 	*i = (struct item){ .e = *e };
-	if (e->state != d->last_state) {
+	if (e->state != d->last_state || e->change != d->last_change) {
 		d->last_state = e->state;
-		d->last_group = group_of(d, e->state->op, weir_state_kind_name(e->state->kind), e->state->name);
+		d->last_change = e->change;
+		d->last_group = group_of(d, e->state->op, e->change ? "change" : weir_state_kind_name(e->state->kind), e->state->name);
 	}
 	i->group = d->last_group;
 	keep(d, &i->e.key);
@@ -359,6 +367,7 @@ int weir_dump(struct weir_view *v, weir_put_fn *put, void *arg, struct weir_dump
 	int code;
 
 	weir_sha256_init(&o.sha);
+	scan.changes = true;
 	scan.problem = add_problem;
 	scan.problem_arg = &d;
 	code = weir_view_scan(v, &scan, add_entry, &d, err);

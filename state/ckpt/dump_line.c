@@ -10,9 +10,9 @@
 
 #define UNKNOWN_CLASS "weir has no serializer for this class"
 
-static void put_hex(struct weir_buf *b, const char *field, const char *suffix, struct weir_slice s)
+void weir__dump_hex(struct weir_buf *b, const char *field, struct weir_slice s)
 {
-	weir_buf_printf(b, ",\"%s%s\":\"", field, suffix);
+	weir_buf_printf(b, ",\"%s_hex\":\"", field);
 	weir_buf_hex(b, s);
 	weir_buf_u8(b, '"');
 }
@@ -27,12 +27,7 @@ static const struct weir_type *find_opaque(const struct weir_type *t, int depth)
 	return t;
 }
 
-/* What stopped an entry: the first reason counts. */
-struct trouble {
-	const char *class_, *what;
-};
-
-static void note(struct trouble *t, const char *class_, const char *what)
+static void note(struct weir__trouble *t, const char *class_, const char *what)
 {
 	if (!t->what) {
 		t->class_ = class_;
@@ -40,8 +35,7 @@ static void note(struct trouble *t, const char *class_, const char *what)
 	}
 }
 
-/* `,"field":<json>` when the bytes decode; else nothing, and why. */
-static void put_json(struct weir_buf *b, const char *field, const struct weir_type *t, struct weir_slice s, struct trouble *trouble)
+void weir__dump_json(struct weir_buf *b, const char *field, const struct weir_type *t, struct weir_slice s, struct weir__trouble *trouble)
 {
 	struct weir_src src = weir_src_of(s, NULL, 0);
 	size_t at = b->len;
@@ -65,22 +59,22 @@ static void put_json(struct weir_buf *b, const char *field, const struct weir_ty
 	}
 }
 
-static void put_part(struct weir_buf *b, const char *field, const struct weir_type *t, struct weir_slice s, struct trouble *trouble)
+void weir__dump_part(struct weir_buf *b, const char *field, const struct weir_type *t, struct weir_slice s, struct weir__trouble *trouble)
 {
 	if (!s.ptr)
 		return;
-	put_json(b, field, t, s, trouble);
-	put_hex(b, field, "_hex", s);
+	weir__dump_json(b, field, t, s, trouble);
+	weir__dump_hex(b, field, s);
 }
 
 /* A canonical list as an array. */
-static void put_list(struct weir_buf *b, const struct weir_state_info *info, struct weir_slice s, struct trouble *trouble)
+static void put_list(struct weir_buf *b, const struct weir_state_info *info, struct weir_slice s, struct weir__trouble *trouble)
 {
 	struct weir_src src = weir_src_of(s, NULL, 0);
 	size_t at = b->len;
 
 	if (info->stored->kind != WEIR_LIST || weir__keyed_is_opaque(info->value)) {
-		put_json(b, "value", info->value, s, trouble);
+		weir__dump_json(b, "value", info->value, s, trouble);
 		return;
 	}
 	weir_buf_text(b, ",\"value\":[");
@@ -97,17 +91,17 @@ static void put_list(struct weir_buf *b, const struct weir_state_info *info, str
 	}
 }
 
-static void put_map_value(struct weir_buf *b, const struct weir_state_info *info, struct weir_slice s, struct trouble *trouble)
+static void put_map_value(struct weir_buf *b, const struct weir_state_info *info, struct weir_slice s, struct weir__trouble *trouble)
 {
 	if (s.len == 0)
 		note(trouble, NULL, "the value of a map entry has no null flag");
 	else if (s.ptr[0])
 		weir_buf_text(b, ",\"value\":null,\"null_value\":true");
 	else
-		put_json(b, "value", info->value, (struct weir_slice){ s.ptr + 1, s.len - 1 }, trouble);
+		weir__dump_json(b, "value", info->value, (struct weir_slice){ s.ptr + 1, s.len - 1 }, trouble);
 }
 
-static void put_value(struct weir_buf *b, const struct weir_entry *e, struct trouble *trouble)
+static void put_value(struct weir_buf *b, const struct weir_entry *e, struct weir__trouble *trouble)
 {
 	const struct weir_state_info *info = e->state;
 
@@ -119,14 +113,14 @@ static void put_value(struct weir_buf *b, const struct weir_entry *e, struct tro
 		if (info->stored->kind == WEIR_MAP)
 			put_map_value(b, info, e->value, trouble);
 		else
-			put_json(b, "value", info->value, e->value, trouble);
+			weir__dump_json(b, "value", info->value, e->value, trouble);
 		break;
 	default:
-		put_json(b, "value", info->value, e->value, trouble);
+		weir__dump_json(b, "value", info->value, e->value, trouble);
 	}
 }
 
-static void put_trouble(struct weir_buf *b, const struct trouble *t)
+void weir__dump_trouble(struct weir_buf *b, const struct weir__trouble *t)
 {
 	if (!t->what)
 		return;
@@ -144,7 +138,7 @@ static void put_trouble(struct weir_buf *b, const struct trouble *t)
 	weir_buf_u8(b, '"');
 }
 
-static void put_keyed(struct weir_buf *b, const struct weir_entry *e, struct trouble *trouble)
+static void put_keyed(struct weir_buf *b, const struct weir_entry *e, struct weir__trouble *trouble)
 {
 	bool composite = e->undecodable && e->key.ptr && !e->ns.ptr, rest = e->undecodable && !e->key.ptr;
 
@@ -153,44 +147,44 @@ static void put_keyed(struct weir_buf *b, const struct weir_entry *e, struct tro
 	if (e->undecodable) {
 		note(trouble, NULL, e->undecodable);
 		if (!composite && !rest) { /* key and namespace are known, the value is not */
-			struct trouble ignored = { NULL, NULL };
+			struct weir__trouble ignored = { NULL, NULL };
 
-			put_part(b, "key", e->state->key, e->key, &ignored);
-			put_part(b, "ns", e->state->ns, e->ns, &ignored);
+			weir__dump_part(b, "key", e->state->key, e->key, &ignored);
+			weir__dump_part(b, "ns", e->state->ns, e->ns, &ignored);
 		}
-		put_trouble(b, trouble);
+		weir__dump_trouble(b, trouble);
 		if (composite)
-			put_hex(b, "stored_key", "_hex", e->key);
+			weir__dump_hex(b, "stored_key", e->key);
 		if (e->value.ptr)
-			put_hex(b, rest ? "rest_of_key_group" : "value", "_hex", e->value);
+			weir__dump_hex(b, rest ? "rest_of_key_group" : "value", e->value);
 		return;
 	}
 	if (e->state->kind == WEIR_STATE_TIMER)
 		weir_buf_printf(b, ",\"timestamp\":%lld", (long long)e->timestamp);
-	put_part(b, "key", e->state->key, e->key, trouble);
-	put_part(b, "ns", e->state->ns, e->ns, trouble);
-	put_part(b, "uk", e->state->user_key, e->user_key, trouble);
+	weir__dump_part(b, "key", e->state->key, e->key, trouble);
+	weir__dump_part(b, "ns", e->state->ns, e->ns, trouble);
+	weir__dump_part(b, "uk", e->state->user_key, e->user_key, trouble);
 	if (e->state->kind != WEIR_STATE_TIMER) {
 		put_value(b, e, trouble);
-		put_trouble(b, trouble);
-		put_hex(b, "value", "_hex", e->value);
+		weir__dump_trouble(b, trouble);
+		weir__dump_hex(b, "value", e->value);
 	} else {
-		put_trouble(b, trouble);
+		weir__dump_trouble(b, trouble);
 	}
 }
 
-static void put_operator(struct weir_buf *b, const struct weir_entry *e, struct trouble *trouble)
+static void put_operator(struct weir_buf *b, const struct weir_entry *e, struct weir__trouble *trouble)
 {
 	if (e->index >= 0)
 		weir_buf_printf(b, ",\"index\":%d", e->index);
 	if (e->undecodable) {
 		note(trouble, NULL, e->undecodable);
 	} else {
-		put_part(b, "uk", e->state->user_key, e->user_key, trouble);
-		put_json(b, "value", e->state->value, e->value, trouble);
+		weir__dump_part(b, "uk", e->state->user_key, e->user_key, trouble);
+		weir__dump_json(b, "value", e->state->value, e->value, trouble);
 	}
-	put_trouble(b, trouble);
-	put_hex(b, "value", "_hex", e->value);
+	weir__dump_trouble(b, trouble);
+	weir__dump_hex(b, "value", e->value);
 }
 
 static const char *mode_name(const struct weir_view *v, const struct weir_entry *e)
@@ -238,27 +232,29 @@ void weir__dump_head(struct weir_buf *b, const struct weir_operator_state *op)
 
 bool weir__dump_line(const struct weir_view *v, const struct weir_entry *e, struct weir_buf *b)
 {
-	struct trouble trouble = { NULL, NULL };
+	struct weir__trouble trouble = { NULL, NULL };
 
 	if (e->subtask >= 0)
 		weir_buf_printf(b, "\"sub\":%d,", e->subtask);
+	if (e->change)
+		return weir__dump_change(e, b);
 	weir_buf_printf(b, "\"kind\":\"%s\",\"state\":", weir_state_kind_name(e->state->kind));
 	weir_json_text(b, e->state->name);
 	switch (e->state->kind) {
 	case WEIR_STATE_MASTER:
 		weir_buf_printf(b, ",\"version\":%d", (uint32_t)e->index < v->ckpt->nmasters ? v->ckpt->masters[e->index].version : 0);
-		put_hex(b, "value", "_hex", e->value);
+		weir__dump_hex(b, "value", e->value);
 		break;
 	case WEIR_STATE_COORDINATOR:
-		put_hex(b, "value", "_hex", e->value);
+		weir__dump_hex(b, "value", e->value);
 		break;
 	case WEIR_STATE_RAW_OPERATOR:
 		weir_buf_printf(b, ",\"mode\":\"%s\",\"index\":%d", mode_name(v, e), e->index);
-		put_hex(b, "value", "_hex", e->value);
+		weir__dump_hex(b, "value", e->value);
 		break;
 	case WEIR_STATE_RAW_KEYED:
 		weir_buf_printf(b, ",\"kg\":%d,\"size\":%zu", e->key_group, e->value.len);
-		put_hex(b, "value", "_hex", e->value);
+		weir__dump_hex(b, "value", e->value);
 		break;
 	case WEIR_STATE_OPERATOR_LIST: case WEIR_STATE_OPERATOR_UNION: case WEIR_STATE_BROADCAST:
 		put_operator(b, e, &trouble);

@@ -12,6 +12,19 @@ void weir__dump_head(struct weir_buf *b, const struct weir_operator_state *op);
 /* The rest of the line, from "sub" to the closing brace. True when the entry is undecodable. */
 bool weir__dump_line(const struct weir_view *v, const struct weir_entry *e, struct weir_buf *b);
 
+/* The same for a record of a changelog (e->change). */
+bool weir__dump_change(const struct weir_entry *e, struct weir_buf *b);
+
+/* What stopped an entry: the first reason counts. */
+struct weir__trouble {
+	const char *class_, *what;
+};
+/* `,"field":<json>` when the bytes decode; else nothing, and why. */
+void weir__dump_json(struct weir_buf *b, const char *field, const struct weir_type *t, struct weir_slice s, struct weir__trouble *trouble);
+void weir__dump_hex(struct weir_buf *b, const char *field, struct weir_slice s); /* `,"<field>_hex":".."` */
+void weir__dump_part(struct weir_buf *b, const char *field, const struct weir_type *t, struct weir_slice s, struct weir__trouble *trouble); /* both */
+void weir__dump_trouble(struct weir_buf *b, const struct weir__trouble *t); /* `,"undecodable":".."` when there is any */
+
 /* One network buffer of in-flight data. */
 struct weir__dump_buffer {
 	const struct weir_operator_state *op;

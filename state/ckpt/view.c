@@ -100,16 +100,9 @@ void weir_view_close(struct weir_view *v)
 {
 	if (!v)
 		return;
-	for (size_t i = 0; i < v->parts.len; i++) {
-		struct weir__part *p = &v->parts.items[i];
-
-		if (p->layout && p->layout->close)
-			p->layout->close(p);
-		if (p->map)
-			weir_fs_unmap(p->map);
-		free(p->path);
-		free(p->failure);
-	}
+	for (size_t i = 0; i < v->parts.len; i++)
+		weir__part_close(&v->parts.items[i]);
+	weir_vec_fini(&v->open);
 	weir_vec_fini(&v->parts);
 	weir_vec_fini(&v->states);
 	weir_vec_fini(&v->held);

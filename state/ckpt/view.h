@@ -42,6 +42,7 @@ struct weir_scan {
 	const struct weir_state_info *state; /* NULL = every state */
 	int32_t subtask;                     /* -1 = every subtask */
 	int32_t key_group;                   /* -1 = every key group */
+	bool changes;                        /* changelogs as they are stored: what is materialized, then each change; else the state that they make together */
 	struct weir_slice key;               /* ptr NULL = every key; else only this serialized key (and what cannot be taken apart but may hold it) */
 	weir_problem_fn *problem;            /* NULL: damage ends the scan. Else it is told here, and the scan goes on with the next key group or handle */
 	void *problem_arg;

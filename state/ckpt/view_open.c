@@ -17,13 +17,23 @@ static const struct weir__layout layouts[] = {
 	{ WEIR_KEYED_GROUPS, weir__groups_open, weir__groups_scan, NULL },
 	{ WEIR_KEYED_INCREMENTAL_OLD, weir__rocksdb_part_open, weir__rocksdb_part_scan, weir__rocksdb_part_close },
 	{ WEIR_KEYED_INCREMENTAL, weir__rocksdb_part_open, weir__rocksdb_part_scan, weir__rocksdb_part_close },
-	{ WEIR_KEYED_CHANGELOG_OLD, weir__changelog_open, weir__changelog_scan, NULL },
-	{ WEIR_KEYED_CHANGELOG, weir__changelog_open, weir__changelog_scan, NULL },
+	{ WEIR_KEYED_CHANGELOG_OLD, weir__changelog_open, weir__changelog_scan, weir__changelog_close },
+	{ WEIR_KEYED_CHANGELOG, weir__changelog_open, weir__changelog_scan, weir__changelog_close },
 };
 
 int weir__part_load(struct weir_view *v, struct weir__part *part, struct weir_error *err)
 {
 	return weir_ckpt_bytes(v->ckpt, part->stream, &part->map, &part->bytes, &part->path, err);
+}
+
+void weir__part_close(struct weir__part *part)
+{
+	if (part->layout && part->layout->close)
+		part->layout->close(part);
+	if (part->map)
+		weir_fs_unmap(part->map);
+	free(part->path);
+	free(part->failure);
 }
 
 /* ---- descriptions of states ---- */
@@ -152,7 +162,7 @@ static const struct weir__layout *layout_of(enum weir_keyed_kind kind)
 	return NULL;
 }
 
-static int open_keyed(struct weir_view *v, struct weir__part *part, struct weir_error *err)
+int weir__part_open_keyed(struct weir_view *v, struct weir__part *part, struct weir_error *err)
 {
 	int code;
 
@@ -225,7 +235,7 @@ static int add_part(struct weir_view *v, const struct weir__part *blank, struct 
 	*part = *blank;
 	switch (part->class_) {
 	case WEIR__PART_KEYED:
-		code = open_keyed(v, part, &why);
+		code = weir__part_open_keyed(v, part, &why);
 		break;
 	case WEIR__PART_RAW_KEYED:
 		code = open_raw_keyed(v, part, &why);

@@ -56,7 +56,8 @@ struct weir_view {
 	WEIR_VEC(struct weir_state_info *) states; /* sorted when open */
 	uint32_t op_states;                        /* while opening: first state of the current operator */
 	WEIR_VEC(struct weir_slice) held;          /* bytes of the parts, by address */
-	pthread_mutex_t lock;                      /* of what a layout opens during scans */
+	pthread_mutex_t lock;                      /* of what layouts open during scans: */
+	WEIR_VEC(struct weir__part *) open;        /* parts with an open database */
 };
 
 /* One scan, what it looks for, where it stands. */
@@ -83,6 +84,9 @@ int weir__scan_damage(struct weir__scan_ctx *x, int32_t key_group, int code, str
 int weir__view_open_parts(struct weir_view *v, struct weir_error *err);
 /* The bytes of part->stream into bytes, map, path. */
 int weir__part_load(struct weir_view *v, struct weir__part *part, struct weir_error *err);
+/* A KEYED part whose `keyed` is set: its layout, metadata and infos. */
+int weir__part_open_keyed(struct weir_view *v, struct weir__part *part, struct weir_error *err);
+void weir__part_close(struct weir__part *part); /* frees what it holds, not the part */
 int weir__groups_ends(struct weir_view *v, struct weir__part *part, struct weir_error *err);
 
 int weir__groups_open(struct weir_view *v, struct weir__part *part, struct weir_error *err);
@@ -92,6 +96,7 @@ int weir__rocksdb_part_scan(struct weir__scan_ctx *x, struct weir__part *part, s
 void weir__rocksdb_part_close(struct weir__part *part);
 int weir__changelog_open(struct weir_view *v, struct weir__part *part, struct weir_error *err);
 int weir__changelog_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
+void weir__changelog_close(struct weir__part *part);
 int weir__oper_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
 int weir__raw_oper_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
 int weir__raw_keyed_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);

@@ -104,16 +104,18 @@ static int open_live(struct weir_view *v, struct weir__part *part, struct weir_e
 	return code;
 }
 
+/* Close all but the MAX_IDLE - 1 opened last of those nobody uses. */
 static void close_idle(struct weir_view *v)
 {
 	uint32_t idle = 0;
 
-	for (size_t i = v->parts.len; i-- > 0;) {
-		struct weir__part *p = &v->parts.items[i];
-		struct live *live = p->layout && p->layout->close == weir__rocksdb_part_close ? p->held : NULL;
+	for (size_t i = v->open.len; i-- > 0;) {
+		struct weir__part *p = v->open.items[i];
 
-		if (live && live->users == 0 && ++idle >= MAX_IDLE)
+		if (((struct live *)p->held)->users == 0 && ++idle >= MAX_IDLE) {
 			weir__rocksdb_part_close(p);
+			memmove(&v->open.items[i], &v->open.items[i + 1], (--v->open.len - i) * sizeof(v->open.items[0]));
+		}
 	}
 }
 
@@ -124,7 +126,9 @@ static int acquire(struct weir_view *v, struct weir__part *part, struct live **o
 	pthread_mutex_lock(&v->lock);
 	if (!part->held) {
 		close_idle(v);
-		code = open_live(v, part, err);
+		code = weir_vec_reserve(&v->open, v->open.len + 1) ? open_live(v, part, err) : weir_error_set(err, WEIR_ENOMEM, "no memory to open RocksDB files");
+		if (code == 0)
+			v->open.items[v->open.len++] = part;
 	}
 	if (code == 0) {
 		*out = part->held;

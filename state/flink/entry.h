@@ -38,6 +38,7 @@ struct weir_entry {
 	struct weir_slice key, ns, user_key, value; /* canonical bytes; ptr NULL = not applicable. Valid during the call */
 	int64_t timestamp;             /* TIMER */
 	int32_t index;                 /* position in an operator list, raw partition or the master states; -1 otherwise */
+	bool change;                   /* value is a record of a changelog, index its place in the order of application; only for scans that ask for changes */
 	const char *undecodable;       /* why the content could not be taken apart, else NULL; then value holds what there is */
 };
 

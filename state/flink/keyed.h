@@ -41,6 +41,15 @@ int weir_keyed_writer_state(struct weir_keyed_writer *w, uint32_t state, uint32_
  * HEAP: value is the whole value in its serializer's form (MAP one call per key). TIMER: key, ns, timestamp. */
 int weir_keyed_writer_entry(struct weir_keyed_writer *w, struct weir_slice key, struct weir_slice ns, struct weir_slice user_key, struct weir_slice value,
 			    int64_t timestamp, struct weir_error *err) WEIR_CHECK;
+/* Entries whose parts always take so many bytes: what is the same in all of them, and where in an entry the parts go. VALUE, REDUCING, AGGREGATING, TIMER
+ * (value_size 0), of the state and key group begun last; size 0: this state's entries have no such form, or are longer than `bytes`. */
+struct weir_keyed_row {
+	size_t size, key, ns, value, timestamp;
+	uint8_t bytes[1024];
+};
+void weir_keyed_writer_row(const struct weir_keyed_writer *w, size_t key_size, size_t ns_size, size_t value_size, struct weir_keyed_row *out);
+/* n entries of row_size bytes, one behind the other: the caller fills *room before its next call. */
+int weir_keyed_writer_rows(struct weir_keyed_writer *w, uint32_t n, size_t row_size, uint8_t **room, struct weir_error *err) WEIR_CHECK;
 /* Ends the stream. offsets: ngroups entries, as the handle wants them. */
 int weir_keyed_writer_finish(struct weir_keyed_writer *w, int64_t *out_offsets, uint64_t *out_size, struct weir_error *err) WEIR_CHECK;
 void weir_keyed_writer_free(struct weir_keyed_writer *w);

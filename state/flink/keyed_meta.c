@@ -309,6 +309,15 @@ static int read_state(struct weir_src *src, struct after *after, struct weir_are
 	return code ? code : weir_src_error(src, err);
 }
 
+int weir_keyed_read_state_meta(struct weir_slice bytes, const char *path, struct weir_arena *mem, struct weir_keyed_state_meta *out, struct weir_error *err)
+{
+	struct weir_src src = weir_src_of(bytes, path, 0);
+	struct after after = { .block = &src, .last_state = true };
+
+	*out = (struct weir_keyed_state_meta){ 0 };
+	return read_state(&src, &after, mem, out, err);
+}
+
 static int read_version(struct weir_src *src, const char *path, struct weir_error *err)
 {
 	int32_t version = weir_src_i32(src);
