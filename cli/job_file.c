@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Loading a job. C files are compiled once per content: the key is a hash of the file, of the local headers it includes (by "..."), of weir's headers, and
- * of the compiler's name and flags ($CC, $CFLAGS). The cache is $XDG_CACHE_HOME/weir/jobs or ~/.cache/weir/jobs; entries appear by rename.
+ * of the compiler's name and flags ($CC, $CFLAGS). The cache is $XDG_CACHE_HOME/weir/jobs, else ~/.cache/weir/jobs, else /tmp/weir-UID/jobs; entries appear by rename.
  */
 #include "cli/job_file.h"
 
@@ -143,17 +143,37 @@ static int job_key(const char *path, const char *include, const char *cc, const 
 
 /* ---- compiling ---- */
 
+/* Users without a home of their own (nobody, services). Anyone may make a folder in /tmp, and what lies in this one is run: it must be ours alone. */
+static int cache_dir_in_tmp(char *out, size_t size, struct weir_error *err)
+{
+	struct stat st;
+
+	snprintf(out, size, "/tmp/weir-%u", (unsigned)getuid());
+	if (mkdir(out, 0700) != 0 && errno != EEXIST)
+		return weir_error_sys(err, errno, out, "make the folder of compiled jobs");
+	if (lstat(out, &st) != 0)
+		return weir_error_sys(err, errno, out, "look at the folder of compiled jobs");
+	if (!S_ISDIR(st.st_mode) || st.st_uid != getuid() || (st.st_mode & 022))
+		return weir_error_at(err, WEIR_EPERM, out, WEIR_NO_OFFSET, "this is not a folder that only you may write to; remove it, or set XDG_CACHE_HOME");
+	strncat(out, "/jobs", size - strlen(out) - 1);
+	return weir_fs_mkdirs(weir_fs_local, out, err);
+}
+
 static int cache_dir(char *out, size_t size, struct weir_error *err)
 {
 	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	struct weir_error why = WEIR_ERROR_INIT;
 
-	if (xdg && *xdg)
+	if (xdg && *xdg) {
 		snprintf(out, size, "%s/weir/jobs", xdg);
-	else if (home && *home)
+		return weir_fs_mkdirs(weir_fs_local, out, err);
+	}
+	if (home && *home) {
 		snprintf(out, size, "%s/.cache/weir/jobs", home);
-	else
-		snprintf(out, size, "/tmp/weir-%u/jobs", (unsigned)getuid());
-	return weir_fs_mkdirs(weir_fs_local, out, err);
+		if (weir_fs_mkdirs(weir_fs_local, out, &why) == 0)
+			return 0;
+	}
+	return cache_dir_in_tmp(out, size, err);
 }
 
 static int run_compiler(char *const argv[], struct weir_error *err)

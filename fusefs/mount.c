@@ -92,6 +92,9 @@ static int check_dir(const char *dir, char *real, struct weir_error *err)
 		return weir_error_at(err, WEIR_EINVALID, dir, WEIR_NO_OFFSET, "the mount point is not a directory");
 	if (access("/dev/fuse", F_OK))
 		return weir_error_at(err, WEIR_EUNSUPPORTED, "/dev/fuse", WEIR_NO_OFFSET, "this system has no FUSE device; `weir state` shows the same without a mount");
+	if (access("/dev/fuse", R_OK | W_OK))
+		return weir_error_at(err, WEIR_EPERM, "/dev/fuse", WEIR_NO_OFFSET,
+				     "this user may not open the FUSE device (most systems give it mode 0666); mount as root, or use `weir state`, which shows the same");
 	return 0;
 }
 
