@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "state/backend/reach.h"
+
 uint32_t weir__fire_at_once = 4096;
 
 struct weir_ctx *weir_ctx_new(struct weir_op *op, struct weir_error *err)
@@ -254,7 +256,8 @@ static bool ready(struct weir_ctx *c)
 
 	if (key && c->err.code == 0) {
 		c->key = NULL;
-		remember(c, weir_backend_set_key_hashed(c->op->backend, key, c->key_hash, c->key_group, &c->err));
+		if (!weir_backend_reach_key(c->op->backend, key, c->key_hash, c->key_group))
+			remember(c, weir_backend_set_key_hashed(c->op->backend, key, c->key_hash, c->key_group, &c->err));
 	}
 	return c->err.code == 0;
 }
@@ -265,7 +268,10 @@ const void *weir_value(struct weir_value_state *s)
 {
 	const void *v = NULL;
 
-	if (usable(s->ctx, s->state))
+	if (!usable(s->ctx, s->state))
+		return NULL;
+	v = weir_state_reach(s->state);
+	if (!v)
 		remember(s->ctx, weir_state_get(s->state, NULL, &v, &s->ctx->err));
 	return v;
 }
@@ -274,8 +280,12 @@ void *weir_value_edit(struct weir_value_state *s)
 {
 	void *v = NULL;
 
-	if (usable(s->ctx, s->state))
+	if (usable(s->ctx, s->state)) {
+		v = weir_state_reach_edit(s->state);
+		if (v)
+			return v;
 		remember(s->ctx, weir_state_edit(s->state, NULL, &v, NULL, &s->ctx->err));
+	}
 	return v ? v : memset(s->scratch, 0, s->size);
 }
 

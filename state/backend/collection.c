@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * LIST and MAP states: a slot's value is a struct weir__list or weir__map whose content lies in the shard (map.c). A list or map that
- * becomes empty loses its slot. Same invariants and threads as hashmap.c.
+ * becomes empty loses its slot. What exists and stands in its home slot (home.h) is reached without the long way through hashmap.c. Same invariants and threads as hashmap.c.
  */
-#include "state/backend/hashmap.h"
+#include "base/hash.h"
+#include "state/backend/home.h"
 
 static inline void step(struct weir_state *s)
 {
@@ -13,14 +14,60 @@ static inline void step(struct weir_state *s)
 		weir__table_step(t, &s->layout, weir__space_of(s), WEIR__STEP_SLOTS);
 }
 
+/* The slot of the current key and ns, or NULL, to be looked at. */
+static int look(struct weir_state *s, bool list, bool map, const void *ns, uint8_t **out_slot, struct weir_error *err)
+{
+	uint8_t *slot = s->list == list && s->map == map ? weir__state_home(s) : NULL;
+	int code = 0;
+
+	if (!slot) {
+		code = weir__state_enter(s, list, map, err);
+		if (!code) {
+			step(s);
+			slot = weir__state_find(s, ns);
+		}
+	}
+	*out_slot = slot;
+	return code;
+}
+
+/* The slot of the current key, made writable, when it stands in its home. */
+static uint8_t *home_to_write(struct weir_state *s)
+{
+	uint8_t *slot = weir__state_home(s);
+
+	if (slot)
+		weir__table_touch(weir__table_of(s), &s->layout, weir__space_of(s), slot);
+	return slot;
+}
+
 /* ---- lists ---- */
+
+/* One more into a list that has room. False: take the long way. */
+static bool add_in_place(struct weir_state *s, const void *item)
+{
+	uint8_t *slot = s->list && weir__is_flat(s->value) && s->value->size ? home_to_write(s) : NULL;
+	struct weir__list *list = slot ? weir__slot_value(&s->layout, slot) : NULL;
+	char *to;
+
+	if (!list || list->count == list->cap)
+		return false;
+	to = (char *)list->items + (size_t)list->count * s->value->size;
+	weir__space_touch(weir__space_of(s), NULL, to, s->value->size);
+	memcpy(to, item, s->value->size);
+	list->count++;
+	return true;
+}
 
 int weir_state_list_add(struct weir_state *s, const void *ns, const void *item, struct weir_error *err)
 {
-	int code = weir__state_enter(s, true, false, err);
 	bool created;
 	uint8_t *slot;
+	int code;
 
+	if (add_in_place(s, item))
+		return 0;
+	code = weir__state_enter(s, true, false, err);
 	if (code)
 		return code;
 	item = weir__backend_stage(s->b, item, s->value->size); /* it may lie in the list that is about to move */
@@ -38,14 +85,12 @@ int weir_state_list_add(struct weir_state *s, const void *ns, const void *item, 
 
 int weir_state_list_get(struct weir_state *s, const void *ns, struct weir_list *out, struct weir_error *err)
 {
-	int code = weir__state_enter(s, true, false, err);
 	const struct weir__list *list;
 	uint8_t *slot;
+	int code = look(s, true, false, ns, &slot, err);
 
 	if (code)
 		return code;
-	step(s);
-	slot = weir__state_find(s, ns);
 	list = slot ? weir__slot_value(&s->layout, slot) : NULL;
 	*out = list ? (struct weir_list){ .items = list->items, .count = list->count } : (struct weir_list){ 0 };
 	return 0;
@@ -85,43 +130,63 @@ int weir_state_list_set(struct weir_state *s, const void *ns, const struct weir_
 
 /* ---- maps ---- */
 
-static uint32_t entry_tag(const struct weir_state *s, const void *user_key)
+static inline uint32_t entry_tag(const struct weir_state *s, const void *user_key)
 {
-	return weir__tag(weir_type_hash(s->user_key, user_key));
+	return weir__tag(s->user_key->kind == WEIR_STRING ? weir_hash_str(user_key) : weir_type_hash(s->user_key, user_key));
 }
 
-static struct weir__map *find_map(struct weir_state *s, const void *ns, uint8_t **out_slot)
+/* The map of the current key and ns, or NULL, to be looked at. */
+static int look_at_map(struct weir_state *s, const void *ns, const struct weir__map **out, struct weir_error *err)
 {
-	uint8_t *slot = weir__state_find(s, ns);
+	uint8_t *slot;
+	int code = look(s, false, true, ns, &slot, err);
 
-	if (out_slot)
-		*out_slot = slot;
-	return slot ? weir__slot_value(&s->layout, slot) : NULL;
+	*out = !code && slot ? weir__slot_value(&s->layout, slot) : NULL;
+	return code;
 }
 
 int weir_state_map_get(struct weir_state *s, const void *ns, const void *user_key, const void **out_value, struct weir_error *err)
 {
-	int code = weir__state_enter(s, false, true, err);
 	const struct weir__map *m;
 	const uint8_t *e;
+	int code = look_at_map(s, ns, &m, err);
 
 	if (code)
 		return code;
-	step(s);
-	m = find_map(s, ns, NULL);
 	e = m ? weir__map_find(&s->entries, m, entry_tag(s, user_key), user_key) : NULL;
 	*out_value = e && !weir__map_entry_null(e) ? e + s->entries.value_off : NULL;
 	return 0;
 }
 
+/* The value of an entry that exists, made writable. NULL: take the long way. */
+static void *edit_in_place(struct weir_state *s, const void *user_key)
+{
+	uint8_t *slot = s->map && weir__is_flat(s->value) ? weir__state_home(s) : NULL, *e;
+
+	e = slot ? weir__map_find(&s->entries, weir__slot_value(&s->layout, slot), entry_tag(s, user_key), user_key) : NULL;
+	if (!e || weir__map_entry_null(e))
+		return NULL;
+	weir__space_touch(weir__space_of(s), NULL, e, s->entries.entry_size);
+	return e + s->entries.value_off;
+}
+
 int weir_state_map_edit(struct weir_state *s, const void *ns, const void *user_key, void **out_value, bool *out_created, struct weir_error *err)
 {
-	int code = weir__state_enter(s, false, true, err);
 	bool created, new_entry = false;
 	struct weir__map *m;
 	uint32_t tag;
 	uint8_t *slot, *e;
+	void *v;
+	int code;
 
+	v = edit_in_place(s, user_key);
+	if (v) {
+		*out_value = v;
+		if (out_created)
+			*out_created = false;
+		return 0;
+	}
+	code = weir__state_enter(s, false, true, err);
 	if (code)
 		return code;
 	step(s);
@@ -162,7 +227,8 @@ int weir_state_map_remove(struct weir_state *s, const void *ns, const void *user
 
 	if (code)
 		return code;
-	m = find_map(s, ns, &slot);
+	slot = weir__state_find(s, ns);
+	m = slot ? weir__slot_value(&s->layout, slot) : NULL;
 	e = m ? weir__map_find(&s->entries, m, entry_tag(s, user_key), user_key) : NULL;
 	if (e && m->count == 1) {
 		weir__state_drop_slot(s, s->b->group, slot);
@@ -178,10 +244,7 @@ uint32_t weir_state_map_count(struct weir_state *s, const void *ns)
 {
 	const struct weir__map *m;
 
-	if (weir__state_enter(s, false, true, NULL) != 0)
-		return 0;
-	m = find_map(s, ns, NULL);
-	return m ? m->count : 0;
+	return look_at_map(s, ns, &m, NULL) == 0 && m ? m->count : 0;
 }
 
 bool weir_state_map_next(struct weir_state *s, const void *ns, uint64_t *cursor, const void **out_user_key, const void **out_value)
@@ -189,10 +252,7 @@ bool weir_state_map_next(struct weir_state *s, const void *ns, uint64_t *cursor,
 	const struct weir__map *m;
 	const uint8_t *e;
 
-	if (weir__state_enter(s, false, true, NULL) != 0)
-		return false;
-	m = find_map(s, ns, NULL);
-	if (!m || *cursor >= m->count)
+	if (look_at_map(s, ns, &m, NULL) != 0 || !m || *cursor >= m->count)
 		return false;
 	e = weir__map_entry(&s->entries, m, (uint32_t)(*cursor)++);
 	*out_user_key = e + s->entries.key_off;

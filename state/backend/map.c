@@ -28,6 +28,11 @@ static uint32_t entry_tag(const uint8_t *e)
 	return t;
 }
 
+static inline bool entry_is(const struct weir__map_layout *l, const uint8_t *e, uint32_t tag, const void *key)
+{
+	return entry_tag(e) == tag && (weir__same_bytes(l->key_eq, e + l->key_off, key) || weir__value_eq(l->key_eq, l->key, e + l->key_off, key));
+}
+
 static uint32_t index_mask(const struct weir__map *m) { return m->cap * 2 - 1; }
 static uint32_t home_of(const struct weir__map *m, uint32_t tag) { return tag >> (32 - (uint32_t)__builtin_ctz(m->cap * 2)); }
 
@@ -37,7 +42,7 @@ uint8_t *weir__map_find(const struct weir__map_layout *l, const struct weir__map
 		for (uint32_t i = 0; i < m->count; i++) {
 			uint8_t *e = weir__map_entry(l, m, i);
 
-			if (entry_tag(e) == tag && weir__value_eq(l->key_eq, l->key, e + l->key_off, key))
+			if (entry_is(l, e, tag, key))
 				return e;
 		}
 		return NULL;
@@ -45,7 +50,7 @@ uint8_t *weir__map_find(const struct weir__map_layout *l, const struct weir__map
 	for (uint32_t i = home_of(m, tag); m->index[i]; i = (i + 1) & index_mask(m)) {
 		uint8_t *e = weir__map_entry(l, m, m->index[i] - 1);
 
-		if (entry_tag(e) == tag && weir__value_eq(l->key_eq, l->key, e + l->key_off, key))
+		if (entry_is(l, e, tag, key))
 			return e;
 	}
 	return NULL;

@@ -53,4 +53,16 @@ static inline bool weir__value_eq(enum weir__eq eq, const struct weir_type *t, c
 	}
 }
 
+/* Are two keys the same, as far as their native bytes tell? False may also mean: ask weir__value_eq(). */
+static inline bool weir__same_bytes(enum weir__eq eq, const void *a, const void *b)
+{
+	switch (eq) {
+	case WEIR__EQ_4: return memcmp(a, b, 4) == 0;
+	case WEIR__EQ_8: return memcmp(a, b, 8) == 0;
+	case WEIR__EQ_16:
+	case WEIR__EQ_STR: return memcmp(a, b, 16) == 0; /* text inside the view, or the same text elsewhere */
+	default: return false;
+	}
+}
+
 #endif
