@@ -5,61 +5,36 @@
  */
 #include "state/flink/snapshot_priv.h"
 
-#include "base/json.h"
-
 #include <stdlib.h>
 
 #define NFA "org.apache.flink.cep.nfa."
 #define BUFFER NFA "sharedbuffer."
 
-static void put(struct weir_buf *out, const char *text)
-{
-	if (out)
-		weir_buf_text(out, text);
-}
-
-static void put_i64(struct weir_buf *out, int64_t v)
-{
-	if (out)
-		weir_json_i64(out, v);
-}
-
 static void walk_name(struct weir_src *src, struct weir_buf *out)
 {
-	if (out)
-		weir__value_json(&weir_string, src, false, out);
-	else
-		weir__value_skip(&weir_string, src, false);
-}
-
-static void walk_inner(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
-{
-	if (out)
-		weir__value_json(t, src, tail, out);
-	else
-		weir__value_skip(t, src, tail);
+	weir__wire_value(&weir_string, src, false, out);
 }
 
 static void walk_dewey(struct weir_src *src, struct weir_buf *out)
 {
 	uint32_t n = weir_src_count(src, 4);
 
-	put(out, "{\"@\":\"" NFA "DeweyNumber\",\"deweyNumber\":[");
+	weir__wire_text(out, "{\"@\":\"" NFA "DeweyNumber\",\"deweyNumber\":[");
 	for (uint32_t i = 0; i < n && !src->code; i++) {
 		if (i)
-			put(out, ",");
-		put_i64(out, weir_src_i32(src));
+			weir__wire_text(out, ",");
+		weir__wire_i64(out, weir_src_i32(src));
 	}
-	put(out, "]}");
+	weir__wire_text(out, "]}");
 }
 
 static void walk_event(struct weir_src *src, struct weir_buf *out)
 {
-	put(out, "{\"@\":\"" BUFFER "EventId\",\"id\":");
-	put_i64(out, weir_src_i32(src));
-	put(out, ",\"timestamp\":");
-	put_i64(out, weir_src_i64(src));
-	put(out, "}");
+	weir__wire_text(out, "{\"@\":\"" BUFFER "EventId\",\"id\":");
+	weir__wire_i64(out, weir_src_i32(src));
+	weir__wire_text(out, ",\"timestamp\":");
+	weir__wire_i64(out, weir_src_i64(src));
+	weir__wire_text(out, "}");
 }
 
 /* i8 0: null; 1: event, page name. The page is shown first. */
@@ -71,26 +46,26 @@ static void walk_node(struct weir_src *src, struct weir_buf *out)
 	if (there > 1)
 		weir_src_fail(src, WEIR_ECORRUPT, "the first byte of a NodeId is neither 0 nor 1");
 	if (src->code || !there) {
-		put(out, "null");
+		weir__wire_text(out, "null");
 		return;
 	}
 	event = *src;
 	walk_event(src, NULL);
-	put(out, "{\"@\":\"" BUFFER "NodeId\",\"pageName\":");
+	weir__wire_text(out, "{\"@\":\"" BUFFER "NodeId\",\"pageName\":");
 	walk_name(src, out);
-	put(out, ",\"eventId\":");
+	weir__wire_text(out, ",\"eventId\":");
 	if (out && !src->code)
 		walk_event(&event, out);
-	put(out, "}");
+	weir__wire_text(out, "}");
 }
 
 static void walk_edge(struct weir_src *src, struct weir_buf *out)
 {
-	put(out, "{\"@\":\"" BUFFER "SharedBufferEdge\",\"target\":");
+	weir__wire_text(out, "{\"@\":\"" BUFFER "SharedBufferEdge\",\"target\":");
 	walk_node(src, out);
-	put(out, ",\"deweyNumber\":");
+	weir__wire_text(out, ",\"deweyNumber\":");
 	walk_dewey(src, out);
-	put(out, "}");
+	weir__wire_text(out, "}");
 }
 
 /* From 1.13 each edge is lockable: i32 count of references in front. */
@@ -98,17 +73,17 @@ static void walk_buffer_node(struct weir_src *src, struct weir_buf *out, bool lo
 {
 	uint32_t n = weir_src_count(src, lockable ? 9 : 5);
 
-	put(out, "{\"@\":\"" BUFFER "SharedBufferNode\",\"edges\":[");
+	weir__wire_text(out, "{\"@\":\"" BUFFER "SharedBufferNode\",\"edges\":[");
 	for (uint32_t i = 0; i < n && !src->code; i++) {
 		int32_t references = lockable ? weir_src_i32(src) : 0;
 
-		put(out, i ? ",{\"@\":\"" BUFFER "Lockable\",\"refCounter\":" : "{\"@\":\"" BUFFER "Lockable\",\"refCounter\":");
-		put_i64(out, references);
-		put(out, ",\"element\":");
+		weir__wire_text(out, i ? ",{\"@\":\"" BUFFER "Lockable\",\"refCounter\":" : "{\"@\":\"" BUFFER "Lockable\",\"refCounter\":");
+		weir__wire_i64(out, references);
+		weir__wire_text(out, ",\"element\":");
 		walk_edge(src, out);
-		put(out, "}");
+		weir__wire_text(out, "}");
 	}
-	put(out, "]}");
+	weir__wire_text(out, "]}");
 }
 
 static void walk_computation(struct weir_src *src, struct weir_buf *out, bool previous)
@@ -124,25 +99,25 @@ static void walk_computation(struct weir_src *src, struct weir_buf *out, bool pr
 	start = weir_src_i64(src);
 	if (previous)
 		before = weir_src_i64(src);
-	put(out, "{\"@\":\"" NFA "ComputationState\",\"currentStateName\":");
+	weir__wire_text(out, "{\"@\":\"" NFA "ComputationState\",\"currentStateName\":");
 	if (out && !src->code)
 		walk_name(&name, out);
-	put(out, ",\"version\":");
+	weir__wire_text(out, ",\"version\":");
 	if (out && !src->code)
 		walk_dewey(&version, out);
-	put(out, ",\"startTimestamp\":");
-	put_i64(out, start);
-	put(out, ",\"previousTimestamp\":");
-	put_i64(out, before);
-	put(out, ",\"previousBufferEntry\":");
+	weir__wire_text(out, ",\"startTimestamp\":");
+	weir__wire_i64(out, start);
+	weir__wire_text(out, ",\"previousTimestamp\":");
+	weir__wire_i64(out, before);
+	weir__wire_text(out, ",\"previousBufferEntry\":");
 	if (out && !src->code)
 		walk_node(&node, out);
-	put(out, ",\"startEventID\":");
+	weir__wire_text(out, ",\"startEventID\":");
 	if (weir__wire_bool(src, "the flag of a computation state's start event is neither 0 nor 1"))
 		walk_event(src, out);
 	else
-		put(out, "null");
-	put(out, "}");
+		weir__wire_text(out, "null");
+	weir__wire_text(out, "}");
 }
 
 /* Both lists are priority queues: shown sorted by text. */
@@ -155,7 +130,7 @@ static void walk_nfa(struct weir_src *src, struct weir_buf *out, bool previous)
 
 		if (out && !items)
 			weir_src_fail(src, WEIR_ENOMEM, "out of memory for an NFA state");
-		put(out, list ? "],\"completedMatches\":[" : "{\"@\":\"" NFA "NFAState\",\"partialMatches\":[");
+		weir__wire_text(out, list ? "],\"completedMatches\":[" : "{\"@\":\"" NFA "NFAState\",\"partialMatches\":[");
 		start = out ? out->len : 0;
 		for (uint32_t i = 0; i < n && !src->code; i++) {
 			if (items)
@@ -166,16 +141,16 @@ static void walk_nfa(struct weir_src *src, struct weir_buf *out, bool previous)
 			weir__json_sort(out, start, items, n);
 		free(items);
 	}
-	put(out, "],\"stateChanged\":false,\"isNewStartPartialMatch\":false}");
+	weir__wire_text(out, "],\"stateChanged\":false,\"isNewStartPartialMatch\":false}");
 }
 
 static void walk_lockable(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
 {
-	put(out, "{\"refCounter\":");
-	put_i64(out, weir_src_i32(src));
-	put(out, ",\"element\":");
-	walk_inner(t->fields[0].type, src, tail, out);
-	put(out, "}");
+	weir__wire_text(out, "{\"refCounter\":");
+	weir__wire_i64(out, weir_src_i32(src));
+	weir__wire_text(out, ",\"element\":");
+	weir__wire_value(t->fields[0].type, src, tail, out);
+	weir__wire_text(out, "}");
 }
 
 static const struct weir_serializer dewey, event_id, node_id, edge, node, old_node, nfa_state;

@@ -6,27 +6,11 @@
 #include "state/flink/snapshot_priv.h"
 
 #include "base/arena.h"
-#include "base/json.h"
 
 #include <stdlib.h>
 
 #define BASE "org.apache.flink.api.common.typeutils.base."
 #define RUNTIME "org.apache.flink.api.java.typeutils.runtime."
-
-/* A value to JSON, or only past it when out is NULL. */
-static void walk(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
-{
-	if (out)
-		weir__value_json(t, src, tail, out);
-	else
-		weir__value_skip(t, src, tail);
-}
-
-static void put(struct weir_buf *out, const char *text)
-{
-	if (out)
-		weir_buf_text(out, text);
-}
 
 /* ---- arrays and sets: i32 n, n items ---- */
 
@@ -62,21 +46,21 @@ static void walk_items(const struct weir_type *t, struct weir_src *src, bool tai
 		weir_src_fail(src, WEIR_ENOMEM, "out of memory for a set");
 		return;
 	}
-	put(out, "[");
+	weir__wire_text(out, "[");
 	start = out ? out->len : 0;
 	for (uint32_t i = 0; i < n && !src->code; i++) {
 		if (i && !sorted)
-			put(out, ",");
+			weir__wire_text(out, ",");
 		if (sorted)
 			items[i].at = out->len;
 		if (flag && weir__wire_bool(src, WEIR__BAD_NULL_FLAG) == (flag == NULL_FLAG))
-			put(out, "null");
+			weir__wire_text(out, "null");
 		else
-			walk(e, src, tail && i + 1 == n, out);
+			weir__wire_value(e, src, tail && i + 1 == n, out);
 	}
 	if (sorted && !src->code && !out->code)
 		weir__json_sort(out, start, items, n);
-	put(out, "]");
+	weir__wire_text(out, "]");
 	free(items);
 }
 
@@ -222,10 +206,10 @@ static void walk_either(const struct weir_type *t, struct weir_src *src, bool ta
 {
 	bool left = weir__wire_bool(src, "the flag of an Either is neither 0 nor 1");
 
-	put(out, left ? "{\"@\":\"" EITHER "Left\",\"value\":" : "{\"@\":\"" EITHER "Right\",\"value\":");
+	weir__wire_text(out, left ? "{\"@\":\"" EITHER "Left\",\"value\":" : "{\"@\":\"" EITHER "Right\",\"value\":");
 	if (!src->code)
-		walk(t->fields[left ? 0 : 1].type, src, tail, out);
-	put(out, left ? ",\"right\":null}" : ",\"left\":null}");
+		weir__wire_value(t->fields[left ? 0 : 1].type, src, tail, out);
+	weir__wire_text(out, left ? ",\"right\":null}" : ",\"left\":null}");
 }
 
 static void skip_either(const struct weir_type *t, struct weir_src *src, bool tail)
@@ -278,11 +262,11 @@ static void walk_nullable(const struct weir_type *t, struct weir_src *src, bool 
 {
 	if (!weir__wire_bool(src, WEIR__BAD_NULL_FLAG)) {
 		if (!src->code)
-			walk(t->fields[0].type, src, tail, out);
+			weir__wire_value(t->fields[0].type, src, tail, out);
 		return;
 	}
 	weir_src_take(src, *(const uint32_t *)t->detail);
-	put(out, "null");
+	weir__wire_text(out, "null");
 }
 
 static void skip_nullable(const struct weir_type *t, struct weir_src *src, bool tail)

@@ -5,29 +5,7 @@
  */
 #include "state/flink/snapshot_priv.h"
 
-#include "base/json.h"
-
 #define STREAMING "org.apache.flink.streaming."
-
-static void put(struct weir_buf *out, const char *text)
-{
-	if (out)
-		weir_buf_text(out, text);
-}
-
-static void put_i64(struct weir_buf *out, int64_t v)
-{
-	if (out)
-		weir_json_i64(out, v);
-}
-
-static void walk(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
-{
-	if (out)
-		weir__value_json(t, src, tail, out);
-	else
-		weir__value_skip(t, src, tail);
-}
 
 /* ---- CoGroupedStreams.UnionSerializer: i8 1 or 2, the value of that side. The class moved in 2.0; the bytes do not tell, so it has its name of 1.x ---- */
 
@@ -39,9 +17,9 @@ static void put_union(const struct weir_type *t, struct weir_src *src, bool tail
 		weir_src_fail(src, WEIR_ECORRUPT, "the side of a joined value is neither 1 nor 2");
 	if (src->code)
 		return;
-	put(out, side == 1 ? "{\"@\":\"" STREAMING "api.datastream.CoGroupedStreams$TaggedUnion\",\"one\":" : "{\"@\":\"" STREAMING "api.datastream.CoGroupedStreams$TaggedUnion\",\"one\":null,\"two\":");
-	walk(t->fields[side - 1].type, src, tail, out);
-	put(out, side == 1 ? ",\"two\":null}" : "}");
+	weir__wire_text(out, side == 1 ? "{\"@\":\"" STREAMING "api.datastream.CoGroupedStreams$TaggedUnion\",\"one\":" : "{\"@\":\"" STREAMING "api.datastream.CoGroupedStreams$TaggedUnion\",\"one\":null,\"two\":");
+	weir__wire_value(t->fields[side - 1].type, src, tail, out);
+	weir__wire_text(out, side == 1 ? ",\"two\":null}" : "}");
 }
 
 /* ---- IntervalJoinOperator.BufferEntrySerializer: bool, the element ---- */
@@ -50,9 +28,9 @@ static void put_buffered(const struct weir_type *t, struct weir_src *src, bool t
 {
 	bool joined = weir__wire_bool(src, "the flag of a buffered element is neither 0 nor 1");
 
-	put(out, "{\"@\":\"" STREAMING "api.operators.co.IntervalJoinOperator$BufferEntry\",\"element\":");
-	walk(t->fields[0].type, src, tail, out);
-	put(out, joined ? ",\"hasBeenJoined\":true}" : ",\"hasBeenJoined\":false}");
+	weir__wire_text(out, "{\"@\":\"" STREAMING "api.operators.co.IntervalJoinOperator$BufferEntry\",\"element\":");
+	weir__wire_value(t->fields[0].type, src, tail, out);
+	weir__wire_text(out, joined ? ",\"hasBeenJoined\":true}" : ",\"hasBeenJoined\":false}");
 }
 
 /* ---- StreamElementSerializer: i8 tag ---- */
@@ -77,37 +55,37 @@ static void put_element(const struct weir_type *t, struct weir_src *src, bool ta
 	switch (tag) {
 	case 0:
 	case 1: /* a record with or without a time */
-		put(out, "{\"timestamp\":");
+		weir__wire_text(out, "{\"timestamp\":");
 		if (tag)
-			put(out, "null");
+			weir__wire_text(out, "null");
 		else
-			put_i64(out, weir_src_i64(src));
-		put(out, ",\"value\":");
-		walk(t->fields[0].type, src, tail, out);
+			weir__wire_i64(out, weir_src_i64(src));
+		weir__wire_text(out, ",\"value\":");
+		weir__wire_value(t->fields[0].type, src, tail, out);
 		break;
 	case 2:
-		put(out, "{\"@\":\"" STREAMING "api.watermark.Watermark\",\"timestamp\":");
-		put_i64(out, weir_src_i64(src));
+		weir__wire_text(out, "{\"@\":\"" STREAMING "api.watermark.Watermark\",\"timestamp\":");
+		weir__wire_i64(out, weir_src_i64(src));
 		break;
 	case 3: put_marker(src, out); return;
 	case 4:
-		put(out, "{\"@\":\"" STREAMING "runtime.watermarkstatus.WatermarkStatus\",\"status\":");
-		put_i64(out, weir_src_i32(src));
+		weir__wire_text(out, "{\"@\":\"" STREAMING "runtime.watermarkstatus.WatermarkStatus\",\"status\":");
+		weir__wire_i64(out, weir_src_i32(src));
 		break;
 	case 5:
-		put(out, "{\"@\":\"" STREAMING "runtime.streamrecord.RecordAttributes\",\"isBacklog\":");
-		put(out, weir__wire_bool(src, "the flag of record attributes is neither 0 nor 1") ? "true" : "false");
+		weir__wire_text(out, "{\"@\":\"" STREAMING "runtime.streamrecord.RecordAttributes\",\"isBacklog\":");
+		weir__wire_text(out, weir__wire_bool(src, "the flag of record attributes is neither 0 nor 1") ? "true" : "false");
 		break;
 	case 6:
 		channel = weir_src_i32(src);
-		put(out, "{\"@\":\"" STREAMING "api.watermark.InternalWatermark\",\"subpartitionIndex\":");
-		put_i64(out, channel);
-		put(out, ",\"timestamp\":");
-		put_i64(out, weir_src_i64(src));
+		weir__wire_text(out, "{\"@\":\"" STREAMING "api.watermark.InternalWatermark\",\"subpartitionIndex\":");
+		weir__wire_i64(out, channel);
+		weir__wire_text(out, ",\"timestamp\":");
+		weir__wire_i64(out, weir_src_i64(src));
 		break;
 	default: weir_src_fail(src, WEIR_ECORRUPT, "the tag of a stream element is not known"); return;
 	}
-	put(out, "}");
+	weir__wire_text(out, "}");
 }
 
 /* ---- TwoPhaseCommitSinkFunction.StateSerializer ---- */
@@ -127,11 +105,11 @@ static void read_two_phase(struct weir__snapshot_reader *r, const struct weir__s
 
 static void put_transaction(const struct weir_type *t, struct weir_src *src, struct weir_buf *out)
 {
-	put(out, "{\"@\":\"" TWO_PHASE "TransactionHolder\",\"handle\":");
-	walk(t->fields[0].type, src, false, out);
-	put(out, ",\"transactionStartTime\":");
-	put_i64(out, weir_src_i64(src));
-	put(out, "}");
+	weir__wire_text(out, "{\"@\":\"" TWO_PHASE "TransactionHolder\",\"handle\":");
+	weir__wire_value(t->fields[0].type, src, false, out);
+	weir__wire_text(out, ",\"transactionStartTime\":");
+	weir__wire_i64(out, weir_src_i64(src));
+	weir__wire_text(out, "}");
 }
 
 /* An Optional, by its toString; a text without its quotes. */
@@ -162,26 +140,26 @@ static void put_two_phase(const struct weir_type *t, struct weir_src *src, bool 
 	bool pending = !*(const bool *)t->detail || weir__wire_bool(src, "a flag of a two-phase commit state is neither 0 nor 1");
 	uint32_t n;
 
-	put(out, "{\"@\":\"" TWO_PHASE "State\",\"pendingTransaction\":");
+	weir__wire_text(out, "{\"@\":\"" TWO_PHASE "State\",\"pendingTransaction\":");
 	if (pending && !src->code)
 		put_transaction(t, src, out);
 	else
-		put(out, "null");
-	put(out, ",\"pendingCommitTransactions\":[");
+		weir__wire_text(out, "null");
+	weir__wire_text(out, ",\"pendingCommitTransactions\":[");
 	n = weir_src_count(src, 8);
 	for (uint32_t i = 0; i < n && !src->code; i++) {
 		if (i)
-			put(out, ",");
+			weir__wire_text(out, ",");
 		put_transaction(t, src, out);
 	}
-	put(out, "],\"context\":");
+	weir__wire_text(out, "],\"context\":");
 	if (!weir__wire_bool(src, "a flag of a two-phase commit state is neither 0 nor 1"))
-		put(out, "\"Optional.empty\"");
+		weir__wire_text(out, "\"Optional.empty\"");
 	else if (!src->code && out)
 		put_context(t->fields[1].type, src, tail, out);
 	else if (!src->code)
 		weir__value_skip(t->fields[1].type, src, tail);
-	put(out, "}");
+	weir__wire_text(out, "}");
 }
 
 #define SERIALIZER(variable, title, least)                                                                \

@@ -14,6 +14,7 @@
 #ifndef WEIR_STATE_TYPE_SERIALIZER_H
 #define WEIR_STATE_TYPE_SERIALIZER_H
 
+#include "base/json.h"
 #include "state/type/json_in.h"
 #include "state/type/type_priv.h"
 
@@ -37,5 +38,24 @@ struct weir_serializer {
 	/* Optional: the name in type texts, "decimal(10,2)"; NULL: name and the nested types. */
 	void (*put_name)(const struct weir_type *t, struct weir_buf *out);
 };
+
+/* For serializers whose skip and put_json are one function: with `out` NULL nothing is written, the value is only stepped over. */
+static inline void weir__wire_value(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
+{
+	if (out)
+		weir__value_json(t, src, tail, out);
+	else
+		weir__value_skip(t, src, tail);
+}
+static inline void weir__wire_text(struct weir_buf *out, const char *text)
+{
+	if (out)
+		weir_buf_text(out, text);
+}
+static inline void weir__wire_i64(struct weir_buf *out, int64_t v)
+{
+	if (out)
+		weir_json_i64(out, v);
+}
 
 #endif
