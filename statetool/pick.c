@@ -202,7 +202,7 @@ const char *weir_operator_not_streams(const struct weir_operator_state *op)
 
 bool weir_state_is_keyed(enum weir_state_kind k)
 {
-	return k <= WEIR_STATE_TIMER;
+	return k <= WEIR_STATE_TIMER || k == WEIR_STATE_RAW_TIMER;
 }
 
 static int not_there(struct weir_view *v, const struct weir_operator_state *op, const char *name, struct weir_error *err)

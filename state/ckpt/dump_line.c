@@ -140,7 +140,8 @@ void weir__dump_trouble(struct weir_buf *b, const struct weir__trouble *t)
 
 static void put_keyed(struct weir_buf *b, const struct weir_entry *e, struct weir__trouble *trouble)
 {
-	bool composite = e->undecodable && e->key.ptr && !e->ns.ptr, rest = e->undecodable && !e->key.ptr;
+	bool composite = e->undecodable && e->key.ptr && !e->ns.ptr, rest = e->undecodable && !e->key.ptr,
+	     timer = e->state->kind == WEIR_STATE_TIMER || e->state->kind == WEIR_STATE_RAW_TIMER;
 
 	if (e->key_group >= 0)
 		weir_buf_printf(b, ",\"kg\":%d", e->key_group);
@@ -159,12 +160,12 @@ static void put_keyed(struct weir_buf *b, const struct weir_entry *e, struct wei
 			weir__dump_hex(b, rest ? "rest_of_key_group" : "value", e->value);
 		return;
 	}
-	if (e->state->kind == WEIR_STATE_TIMER)
+	if (timer)
 		weir_buf_printf(b, ",\"timestamp\":%lld", (long long)e->timestamp);
 	weir__dump_part(b, "key", e->state->key, e->key, trouble);
 	weir__dump_part(b, "ns", e->state->ns, e->ns, trouble);
 	weir__dump_part(b, "uk", e->state->user_key, e->user_key, trouble);
-	if (e->state->kind != WEIR_STATE_TIMER) {
+	if (!timer) {
 		put_value(b, e, trouble);
 		weir__dump_trouble(b, trouble);
 		weir__dump_hex(b, "value", e->value);
@@ -254,6 +255,9 @@ bool weir__dump_line(const struct weir_view *v, const struct weir_entry *e, stru
 		break;
 	case WEIR_STATE_RAW_KEYED:
 		weir_buf_printf(b, ",\"kg\":%d,\"size\":%zu", e->key_group, e->value.len);
+		if (e->undecodable)
+			note(&trouble, NULL, e->undecodable);
+		weir__dump_trouble(b, &trouble);
 		weir__dump_hex(b, "value", e->value);
 		break;
 	case WEIR_STATE_OPERATOR_LIST: case WEIR_STATE_OPERATOR_UNION: case WEIR_STATE_BROADCAST:

@@ -26,6 +26,7 @@ static const char *const kind_names[WEIR_STATE_KIND_MAX] = {
 	[WEIR_STATE_OPERATOR_UNION] = "operator-union",
 	[WEIR_STATE_BROADCAST] = "broadcast",
 	[WEIR_STATE_RAW_KEYED] = "raw-keyed",
+	[WEIR_STATE_RAW_TIMER] = "raw-timer",
 	[WEIR_STATE_RAW_OPERATOR] = "raw-operator",
 	[WEIR_STATE_COORDINATOR] = "coordinator",
 	[WEIR_STATE_MASTER] = "master",
@@ -248,7 +249,7 @@ static enum weir__part_class class_of(enum weir_state_kind k)
 	switch (k) {
 	case WEIR_STATE_OPERATOR_LIST: case WEIR_STATE_OPERATOR_UNION: case WEIR_STATE_BROADCAST:
 		return WEIR__PART_OPERATOR;
-	case WEIR_STATE_RAW_KEYED:
+	case WEIR_STATE_RAW_KEYED: case WEIR_STATE_RAW_TIMER:
 		return WEIR__PART_RAW_KEYED;
 	case WEIR_STATE_RAW_OPERATOR:
 		return WEIR__PART_RAW_OPERATOR;

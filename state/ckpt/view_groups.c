@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parts of a view that are streams of key groups: managed keyed state as FULL or HEAP, and raw keyed state.
+ * The parts of a view that are streams of key groups: managed keyed state as FULL or HEAP.
  *
  * 1. A key group ends where the next larger offset of its handle begins, or with the stream.
  * 2. Subtasks of one operator nearly always have the same metadata block: equal bytes share one decoded block.
@@ -120,30 +120,6 @@ int weir__groups_scan(struct weir__scan_ctx *x, struct weir__part *part, struct 
 
 		if (code)
 			code = weir__scan_damage(x, group, code, err);
-		if (code)
-			return code;
-	}
-	return 0;
-}
-
-int weir__raw_keyed_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err)
-{
-	const struct weir_key_group_offsets *g = &part->keyed->groups;
-
-	for (uint32_t i = 0; i < g->count; i++) {
-		struct weir_entry e = { .key_group = g->first + (int32_t)i, .index = -1 };
-		int code;
-
-		if (g->offsets[i] < 0 || (x->scan->key_group >= 0 && x->scan->key_group != e.key_group))
-			continue;
-		if ((uint64_t)g->offsets[i] > part->bytes.len || part->ends[i] < g->offsets[i] || (uint64_t)part->ends[i] > part->bytes.len) {
-			code = weir_error_at(err, WEIR_ECORRUPT, part->path, (uint64_t)g->offsets[i], "raw keyed state of key group %d does not lie in the %zu bytes of its stream",
-					     e.key_group, part->bytes.len);
-			code = weir__scan_damage(x, e.key_group, code, err);
-		} else {
-			e.value = (struct weir_slice){ part->bytes.ptr + g->offsets[i], (size_t)(part->ends[i] - g->offsets[i]) };
-			code = weir__scan_entry(x, 0, &e);
-		}
 		if (code)
 			return code;
 	}

@@ -7,9 +7,11 @@
  */
 #include "state/ckpt/view_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "state/flink/keyed_priv.h"
+#include "state/flink/timers_raw.h"
 
 static const struct weir__layout layouts[] = {
 	{ WEIR_KEYED_GROUPS_OLD, weir__groups_open, weir__groups_scan, NULL },
@@ -30,6 +32,8 @@ void weir__part_close(struct weir__part *part)
 {
 	if (part->layout && part->layout->close)
 		part->layout->close(part);
+	if (part->class_ == WEIR__PART_RAW_KEYED)
+		weir__raw_keyed_close(part);
 	if (part->map)
 		weir_fs_unmap(part->map);
 	free(part->path);
@@ -200,19 +204,38 @@ static int open_raw_oper(struct weir_view *v, struct weir__part *part, struct we
 	return code;
 }
 
+static int raw_timers(struct weir_view *v, struct weir__part *part, const struct weir_raw_services *services, struct weir_error *err)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < 2 * services->items.len && code == 0; i++) {
+		const struct weir_raw_service *r = &services->items.items[i / 2];
+		struct weir_state_info s = { .op = part->op, .kind = WEIR_STATE_RAW_TIMER, .key = r->key, .ns = r->ns };
+		const char *clock = i % 2 ? "processing_" : "event_";
+		size_t len = strlen(clock) + strlen(r->name);
+
+		s.name = weir_arena_alloc(&v->mem, len + 1, 1);
+		if (s.name)
+			snprintf(s.name, len + 1, "%s%s", clock, r->name);
+		part->infos[1 + i] = s.name ? intern(v, &s) : NULL;
+		code = part->infos[1 + i] ? 0 : no_memory(err);
+	}
+	return code;
+}
+
 static int open_raw_keyed(struct weir_view *v, struct weir__part *part, struct weir_error *err)
 {
+	struct weir_raw_services *services = NULL;
 	int code;
 
 	if (part->keyed->kind != WEIR_KEYED_GROUPS_OLD && part->keyed->kind != WEIR_KEYED_GROUPS && part->keyed->kind != WEIR_KEYED_SAVEPOINT)
 		return weir_error_set(err, WEIR_ECORRUPT, "raw keyed state has a handle with tag %d, which cannot hold it", (int)part->keyed->kind);
-	part->stream = &part->keyed->stream;
-	code = weir__part_load(v, part, err);
+	code = weir__raw_keyed_open(v, part, &services, err);
 	if (code == 0)
-		code = weir__groups_ends(v, part, err);
+		code = make_infos(v, part, 1 + 2 * (uint32_t)services->items.len, err);
 	if (code == 0)
-		code = make_infos(v, part, 1, err);
-	return code ? code : plain_info(v, part, 0, WEIR_STATE_RAW_KEYED, (struct weir_slice){ NULL, 0 }, err);
+		code = plain_info(v, part, 0, WEIR_STATE_RAW_KEYED, (struct weir_slice){ NULL, 0 }, err);
+	return code ? code : raw_timers(v, part, services, err);
 }
 
 static int open_whole(struct weir_view *v, struct weir__part *part, struct weir_slice name, struct weir_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the view share. A view is a list of parts, one per handle; view_open.c makes them, each layout of keyed state has one row
- * in its table and a file of its own: view_groups.c (FULL, HEAP), view_rocksdb.c, view_changelog.c; view_oper.c has the rest.
+ * in its table and a file of its own: view_groups.c (FULL, HEAP), view_rocksdb.c, view_changelog.c; view_raw_keyed.c and view_oper.c have the rest.
  */
 #ifndef WEIR_STATE_CKPT_VIEW_PRIV_H
 #define WEIR_STATE_CKPT_VIEW_PRIV_H
@@ -99,6 +99,9 @@ int weir__changelog_scan(struct weir__scan_ctx *x, struct weir__part *part, stru
 void weir__changelog_close(struct weir__part *part);
 int weir__oper_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
 int weir__raw_oper_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
+struct weir_raw_services;
+int weir__raw_keyed_open(struct weir_view *v, struct weir__part *part, struct weir_raw_services **out, struct weir_error *err);
+void weir__raw_keyed_close(struct weir__part *part);
 int weir__raw_keyed_scan(struct weir__scan_ctx *x, struct weir__part *part, struct weir_error *err);
 
 /* Why a part or a piece of it is a problem, as the public struct. buf keeps its texts. */

@@ -15,7 +15,7 @@ enum weir_state_kind {
 	WEIR_STATE_VALUE, WEIR_STATE_LIST, WEIR_STATE_REDUCING, WEIR_STATE_FOLDING, WEIR_STATE_AGGREGATING, WEIR_STATE_MAP, /* managed keyed */
 	WEIR_STATE_TIMER,                                                                                                    /* managed keyed */
 	WEIR_STATE_OPERATOR_LIST, WEIR_STATE_OPERATOR_UNION, WEIR_STATE_BROADCAST,                                           /* managed operator */
-	WEIR_STATE_RAW_KEYED, WEIR_STATE_RAW_OPERATOR, WEIR_STATE_COORDINATOR, WEIR_STATE_MASTER,
+	WEIR_STATE_RAW_KEYED, WEIR_STATE_RAW_TIMER /* timers found in raw keyed state */, WEIR_STATE_RAW_OPERATOR, WEIR_STATE_COORDINATOR, WEIR_STATE_MASTER,
 	WEIR_STATE_KIND_MAX
 };
 /* "value", "list", ... "operator-union", as the dump prints them. */
