@@ -53,6 +53,9 @@ static const struct weir__snapshot_class classes[] = {
 static const struct weir__snapshot_class *const families[] = {
 	classes,
 	weir__serializers_time,
+	weir__serializers_sql,
+	weir__serializers_sql_state,
+	weir__serializers_java,
 	weir__serializers_number,
 	weir__serializers_collection,
 	weir__serializers_stream,

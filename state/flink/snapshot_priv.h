@@ -39,6 +39,8 @@ extern const struct weir__snapshot_class weir__serializers_time[], weir__seriali
 
 extern const struct weir__snapshot_class weir__serializers_avro[];
 
+extern const struct weir__snapshot_class weir__serializers_sql[], weir__serializers_sql_state[], weir__serializers_java[];
+
 /* ---- for `read` ---- */
 
 /* What follows a snapshot, which tells where one of an unknown class ends. */
