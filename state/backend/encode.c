@@ -1,81 +1,157 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A checkpoint writes tens of millions of small values. For types whose wire form is a fixed sequence of numbers (numbers, windows,
- * tuples of them, POJOs without null bitmap) the sequence is worked out once and then replayed. Everything else goes through weir_type_write.
- * Invariant: the bytes are those of weir_type_write (tests/unit/backend/test_encode.c compares them). Pure.
+ * A checkpoint writes tens of millions of small values. For types whose wire form is a fixed sequence of numbers (numbers, windows, tuples of them, POJOs
+ * without null bitmap) the sequence is worked out once and then replayed, one move at a time over a whole batch of rows, so that the loops know what
+ * they move. Everything else goes through weir_type_write.
+ *
+ * Invariants
+ *   1. The bytes are those of weir_type_write (tests/unit/backend/test_encode.c compares them).
+ *   2. Every byte of a row is written by exactly one operation, so their order does not matter.
+ * Pure.
  */
 #include "state/backend/encode.h"
 
 #include <string.h>
 
-enum { PUT_BYTE, MOVE_BOOL, MOVE_1, MOVE_2, MOVE_4, MOVE_8, MOVE_FLOAT, MOVE_DOUBLE, MOVE_INSTANT };
+enum { PUT_1, PUT_2, PUT_4, PUT_8, MOVE_BOOL, MOVE_1, MOVE_2, MOVE_4, MOVE_8, MOVE_8_FLIPPED, MOVE_FLOAT, MOVE_DOUBLE, MOVE_INSTANT };
 
-static bool add(struct weir__encoder *e, uint8_t what, uint32_t offset, uint8_t byte, uint32_t size)
-{
-	if (e->nops == WEIR__ENCODE_OPS || e->size + size > WEIR__ENCODE_BYTES)
-		return false;
-	e->ops[e->nops++] = (struct weir__encode_op){ .offset = offset, .what = what, .byte = byte };
-	e->size += size;
-	return true;
-}
+/* ---- the plan ---- */
 
-static bool make(struct weir__encoder *e, const struct weir_type *t, uint32_t at)
+uint32_t weir__row_size(const struct weir_type *t)
 {
+	uint32_t sum = t->kind == WEIR_POJO ? 1 + t->nfields : 0;
+
 	switch (t->kind) {
 	case WEIR_BOOLEAN:
-		return add(e, MOVE_BOOL, at, 0, 1);
 	case WEIR_INT8:
-		return add(e, MOVE_1, at, 0, 1);
-	case WEIR_INT16:
-	case WEIR_CHAR:
-		return add(e, MOVE_2, at, 0, 2);
-	case WEIR_INT32:
-		return add(e, MOVE_4, at, 0, 4);
-	case WEIR_INT64:
-		return add(e, MOVE_8, at, 0, 8);
-	case WEIR_FLOAT:
-		return add(e, MOVE_FLOAT, at, 0, 4);
-	case WEIR_DOUBLE:
-		return add(e, MOVE_DOUBLE, at, 0, 8);
-	case WEIR_TIMESTAMP:
-		return add(e, MOVE_INSTANT, at, 0, 12);
 	case WEIR_VOID:
 	case WEIR_GLOBAL_WINDOW:
-		return add(e, PUT_BYTE, 0, 0, 1);
+		return 1;
+	case WEIR_INT16:
+	case WEIR_CHAR:
+		return 2;
+	case WEIR_INT32:
+	case WEIR_FLOAT:
+		return 4;
+	case WEIR_INT64:
+	case WEIR_DOUBLE:
+		return 8;
+	case WEIR_TIMESTAMP:
+		return 12;
 	case WEIR_TIME_WINDOW:
-		return add(e, MOVE_8, at, 0, 8) && add(e, MOVE_8, at + 8, 0, 8);
+		return 16;
+	case WEIR_POJO:
+		if (t->null_offset != WEIR_NO_NULLS)
+			return 0;
+		/* fall through */
 	case WEIR_TUPLE:
-		for (uint32_t i = 0; i < t->nfields; i++)
-			if (!make(e, t->fields[i].type, at + t->fields[i].offset))
-				return false;
-		return true;
-	case WEIR_POJO: /* flags: plain; then each field by name with its null flag */
-		if (t->null_offset != WEIR_NO_NULLS || !add(e, PUT_BYTE, 0, 2, 1))
-			return false;
 		for (uint32_t i = 0; i < t->nfields; i++) {
-			const struct weir_field *f = &t->fields[t->wire_order ? t->wire_order[i] : i];
+			uint32_t n = weir__row_size(t->fields[i].type);
 
-			if (!add(e, PUT_BYTE, 0, 0, 1) || !make(e, f->type, at + f->offset))
-				return false;
+			if (!n || sum + n > WEIR__ROW_BYTES)
+				return 0;
+			sum += n;
 		}
-		return true;
+		return sum;
 	default:
-		return false;
+		return 0;
 	}
 }
 
-bool weir__encoder_make(struct weir__encoder *e, const struct weir_type *t)
+static bool add_op(struct weir__row_plan *p, uint8_t what, uint32_t source, uint32_t offset, uint32_t at, uint32_t size)
 {
-	e->nops = e->size = 0;
-	return make(e, t, 0);
+	if (p->nops == WEIR__ROW_OPS)
+		return false;
+	memset(p->moved + at, 1, size);
+	p->ops[p->nops++] = (struct weir__row_op){ .what = what, .source = (uint8_t)source, .at = (uint16_t)at, .offset = offset };
+	return true;
 }
 
-bool weir__encoder_add(struct weir__encoder *e, const struct weir_type *t, uint32_t at)
+bool weir__row_begin(struct weir__row_plan *p, const uint8_t *fixed, size_t size)
 {
-	return make(e, t, at);
+	if (size > WEIR__ROW_BYTES)
+		return false;
+	p->size = (uint32_t)size;
+	p->nops = 0;
+	memcpy(p->fixed, fixed, size);
+	memset(p->moved, 0, size);
+	return true;
 }
 
-static uint8_t *put_instant(int64_t ms, uint8_t *out)
+bool weir__row_add_timestamp(struct weir__row_plan *p, uint32_t source, uint32_t offset, uint32_t at)
+{
+	return add_op(p, MOVE_8_FLIPPED, source, offset, at, 8);
+}
+
+bool weir__row_add(struct weir__row_plan *p, const struct weir_type *t, uint32_t source, uint32_t offset, uint32_t at)
+{
+	switch (t->kind) {
+	case WEIR_BOOLEAN:
+		return add_op(p, MOVE_BOOL, source, offset, at, 1);
+	case WEIR_INT8:
+		return add_op(p, MOVE_1, source, offset, at, 1);
+	case WEIR_INT16:
+	case WEIR_CHAR:
+		return add_op(p, MOVE_2, source, offset, at, 2);
+	case WEIR_INT32:
+		return add_op(p, MOVE_4, source, offset, at, 4);
+	case WEIR_INT64:
+		return add_op(p, MOVE_8, source, offset, at, 8);
+	case WEIR_FLOAT:
+		return add_op(p, MOVE_FLOAT, source, offset, at, 4);
+	case WEIR_DOUBLE:
+		return add_op(p, MOVE_DOUBLE, source, offset, at, 8);
+	case WEIR_TIMESTAMP:
+		return add_op(p, MOVE_INSTANT, source, offset, at, 12);
+	case WEIR_TIME_WINDOW:
+		return add_op(p, MOVE_8, source, offset, at, 8) && add_op(p, MOVE_8, source, offset + 8, at + 8, 8);
+	case WEIR_POJO: /* flags: plain; then each field by name with its null flag */
+		p->fixed[at++] = 2;
+		for (uint32_t i = 0; i < t->nfields; i++) {
+			const struct weir_field *f = &t->fields[t->wire_order ? t->wire_order[i] : i];
+
+			p->fixed[at++] = 0;
+			if (!weir__row_add(p, f->type, source, offset + f->offset, at))
+				return false;
+			at += weir__row_size(f->type);
+		}
+		return true;
+	case WEIR_TUPLE:
+		for (uint32_t i = 0; i < t->nfields; i++) {
+			if (!weir__row_add(p, t->fields[i].type, source, offset + t->fields[i].offset, at))
+				return false;
+			at += weir__row_size(t->fields[i].type);
+		}
+		return true;
+	default: /* void, global window */
+		p->fixed[at] = 0;
+		return true;
+	}
+}
+
+bool weir__row_end(struct weir__row_plan *p)
+{
+	for (uint32_t at = 0, n; at < p->size; at += n) {
+		uint32_t run = 0, what = PUT_1;
+
+		n = 1;
+		if (p->moved[at])
+			continue;
+		while (at + run < p->size && run < 8 && !p->moved[at + run])
+			run++;
+		while (n * 2 <= run)
+			n *= 2, what++;
+		if (p->nops == WEIR__ROW_OPS)
+			return false;
+		p->ops[p->nops] = (struct weir__row_op){ .what = (uint8_t)what, .at = (uint16_t)at };
+		memcpy(&p->ops[p->nops++].bytes, p->fixed + at, n);
+	}
+	return true;
+}
+
+/* ---- replaying it ---- */
+
+static void put_instant(int64_t ms, uint8_t *out)
 {
 	int64_t seconds = ms / 1000 - (ms % 1000 < 0);
 	uint64_t s = __builtin_bswap64((uint64_t)seconds);
@@ -83,54 +159,71 @@ static uint8_t *put_instant(int64_t ms, uint8_t *out)
 
 	memcpy(out, &s, 8);
 	memcpy(out + 8, &n, 4);
-	return out + 12;
 }
 
-uint8_t *weir__encode(const struct weir__encoder *e, const void *value, uint8_t *out)
-{
-	for (uint32_t i = 0; i < e->nops; i++) {
-		const struct weir__encode_op *op = &e->ops[i];
-		const uint8_t *v = op->what == PUT_BYTE ? NULL : (const uint8_t *)value + op->offset;
-		uint64_t x8;
-		uint32_t x4;
-		uint16_t x2;
-		double d;
-		float f;
+/* One operation over all rows: `to` is the place in the row. */
+#define EACH(T, FROM, TO)                                                                    \
+	for (uint32_t i = 0; i < n; i++, to += size) {                                       \
+		T x;                                                                         \
+		FROM;                                                                        \
+		TO;                                                                          \
+		memcpy(to, &x, sizeof(x));                                                   \
+	}
+#define EACH_MOVED(T, TO) EACH(T, memcpy(&x, from[i] + offset, sizeof(x)), TO)
 
-		switch (op->what) {
-		case PUT_BYTE:
-			*out++ = op->byte;
-			break;
-		case MOVE_BOOL:
-			*out++ = *v != 0;
-			break;
-		case MOVE_1:
-			*out++ = *v;
-			break;
-		case MOVE_2:
-			memcpy(&x2, v, 2), x2 = __builtin_bswap16(x2), memcpy(out, &x2, 2), out += 2;
-			break;
-		case MOVE_FLOAT:
-			memcpy(&f, v, 4), memcpy(&x4, v, 4);
-			x4 = __builtin_bswap32(f != f ? 0x7fc00000u : x4), memcpy(out, &x4, 4), out += 4;
-			break;
-		case MOVE_4:
-			memcpy(&x4, v, 4), x4 = __builtin_bswap32(x4), memcpy(out, &x4, 4), out += 4;
-			break;
-		case MOVE_DOUBLE:
-			memcpy(&d, v, 8), memcpy(&x8, v, 8);
-			x8 = __builtin_bswap64(d != d ? 0x7ff8000000000000u : x8), memcpy(out, &x8, 8), out += 8;
-			break;
-		case MOVE_8:
-			memcpy(&x8, v, 8), x8 = __builtin_bswap64(x8), memcpy(out, &x8, 8), out += 8;
-			break;
-		default: {
+static void encode_op(const struct weir__row_op *op, uint32_t n, const uint8_t *const *from, uint8_t *to, size_t size)
+{
+	uint32_t offset = op->offset;
+
+	switch (op->what) {
+	case PUT_1:
+		EACH(uint8_t, x = (uint8_t)op->bytes, )
+		break;
+	case PUT_2:
+		EACH(uint16_t, memcpy(&x, &op->bytes, 2), )
+		break;
+	case PUT_4:
+		EACH(uint32_t, memcpy(&x, &op->bytes, 4), )
+		break;
+	case PUT_8:
+		EACH(uint64_t, x = op->bytes, )
+		break;
+	case MOVE_BOOL:
+		EACH_MOVED(uint8_t, x = x != 0)
+		break;
+	case MOVE_1:
+		EACH_MOVED(uint8_t, )
+		break;
+	case MOVE_2:
+		EACH_MOVED(uint16_t, x = __builtin_bswap16(x))
+		break;
+	case MOVE_4:
+		EACH_MOVED(uint32_t, x = __builtin_bswap32(x))
+		break;
+	case MOVE_8:
+		EACH_MOVED(uint64_t, x = __builtin_bswap64(x))
+		break;
+	case MOVE_8_FLIPPED:
+		EACH_MOVED(uint64_t, x = __builtin_bswap64(x ^ (uint64_t)1 << 63))
+		break;
+	case MOVE_FLOAT: /* every NaN is Java's */
+		EACH_MOVED(uint32_t, x = __builtin_bswap32((x & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : x))
+		break;
+	case MOVE_DOUBLE:
+		EACH_MOVED(uint64_t, x = __builtin_bswap64((x & INT64_MAX) > 0x7ff0000000000000u ? 0x7ff8000000000000u : x))
+		break;
+	default:
+		for (uint32_t i = 0; i < n; i++, to += size) {
 			int64_t ms;
 
-			memcpy(&ms, v, 8);
-			out = put_instant(ms, out);
-		}
+			memcpy(&ms, from[i] + offset, 8);
+			put_instant(ms, to);
 		}
 	}
-	return out;
+}
+
+void weir__row_encode(const struct weir__row_plan *p, uint32_t n, const uint8_t *const *const sources[WEIR__ROW_SOURCES], uint8_t *out)
+{
+	for (uint32_t i = 0; i < p->nops; i++)
+		encode_op(&p->ops[i], n, sources[p->ops[i].source], out + p->ops[i].at, p->size);
 }

@@ -8,11 +8,12 @@
  *
  * Copy-on-write. Each 4 KiB block has a word: captured for snapshot `epoch`, busy (being copied), or older = still to be
  * captured. Before a write the task captures the block: CAS to busy, copy into the region's shadow, publish. The
- * snapshot's thread does the same for all blocks that are left, then reads only shadows.
+ * snapshot's thread does the same for all blocks that are left, then reads only shadows. Big tables are streamed: their blocks go straight into that
+ * thread's buffer, so that only what the task changes ahead of it needs a shadow.
  *
  * Invariants
  *   1. While active != 0, a block of a region with born < active is written only after its word says captured.
- *   2. When weir__image_take() has returned, every word says captured, so the task neither reads nor writes shadows; that is why
+ *   2. Before shadows are freed every word says captured, so the task neither reads nor writes them; that is why
  *      the snapshot's thread may free them without asking.
  *   3. Regions are unlinked and freed only by the task and only while active == 0; until then they are `dead`.
  *   4. A region's address never changes.
@@ -29,7 +30,6 @@
 
 #define FIRST_REGION ((size_t)1024)
 #define LARGEST_REGION ((size_t)64 << 20)
-#define LARGEST_CELL ((size_t)16 << 10)
 #define HUGE_PAGE ((size_t)2 << 20)
 
 /* ---- regions ---- */
@@ -178,7 +178,7 @@ static size_t class_size(uint32_t c)
 
 size_t weir__space_room(size_t n)
 {
-	return n <= LARGEST_CELL ? class_size(class_of(n)) : (n + WEIR__BLOCK - 1) & ~(WEIR__BLOCK - 1);
+	return n <= WEIR__LARGEST_CELL ? class_size(class_of(n)) : (n + WEIR__BLOCK - 1) & ~(WEIR__BLOCK - 1);
 }
 
 bool weir__space_alloc_is_zero(size_t n)
@@ -198,7 +198,7 @@ static void retire_bump(struct weir__space *s)
 {
 	while (s->bump_end - s->bump >= 16) {
 		size_t left = (size_t)(s->bump_end - s->bump);
-		uint32_t c = class_of(left < LARGEST_CELL ? left : LARGEST_CELL);
+		uint32_t c = class_of(left < WEIR__LARGEST_CELL ? left : WEIR__LARGEST_CELL);
 
 		if (class_size(c) > left)
 			c--;
@@ -231,7 +231,7 @@ void *weir__space_alloc(struct weir__space *s, size_t n)
 	size_t size;
 	void *p;
 
-	if (n > LARGEST_CELL) {
+	if (n > WEIR__LARGEST_CELL) {
 		struct weir__region *r;
 
 		if (s->ndead && atomic_load_explicit(&s->active, memory_order_acquire) == 0)
@@ -262,7 +262,7 @@ void weir__space_free(struct weir__space *s, void *p, size_t n)
 
 	if (!p)
 		return;
-	if (n <= LARGEST_CELL) {
+	if (n <= WEIR__LARGEST_CELL) {
 		push_free(s, p, class_of(n));
 		return;
 	}
@@ -329,29 +329,63 @@ static inline void pause_cpu(uint32_t spins)
 #endif
 }
 
-static void capture(struct weir__space *s, struct weir__region *r, uint32_t block, uint32_t epoch)
+/* Take the right to copy a block. False: it has been captured. */
+static bool claim_block(struct weir__region *r, uint32_t block, uint32_t epoch)
 {
 	uint32_t done = epoch * 2, busy = done + 1, spins = 0;
 	uint32_t word = atomic_load_explicit(&r->blocks[block], memory_order_acquire);
-	size_t off = (size_t)block << WEIR__BLOCK_SHIFT, n = r->size - off < WEIR__BLOCK ? r->size - off : WEIR__BLOCK;
-	uint8_t *shadow;
 
 	for (;;) {
 		if (word == done)
-			return;
+			return false;
 		if (word == busy) {
 			pause_cpu(spins++);
 			word = atomic_load_explicit(&r->blocks[block], memory_order_acquire);
 		} else if (atomic_compare_exchange_weak_explicit(&r->blocks[block], &word, busy, memory_order_acq_rel, memory_order_acquire)) {
-			break;
+			return true;
 		}
 	}
+}
+
+static size_t block_bytes(const struct weir__region *r, uint32_t block)
+{
+	size_t off = (size_t)block << WEIR__BLOCK_SHIFT;
+
+	return r->size - off < WEIR__BLOCK ? r->size - off : WEIR__BLOCK;
+}
+
+static void capture(struct weir__space *s, struct weir__region *r, uint32_t block, uint32_t epoch)
+{
+	size_t off = (size_t)block << WEIR__BLOCK_SHIFT;
+	uint8_t *shadow;
+
+	if (!claim_block(r, block, epoch))
+		return;
 	shadow = region_shadow(s, r);
 	if (shadow)
-		memcpy(shadow + off, r->base + off, n);
+		memcpy(shadow + off, r->base + off, block_bytes(r, block));
 	else
 		atomic_store(&s->failed, true);
-	atomic_store_explicit(&r->blocks[block], done, memory_order_release);
+	atomic_store_explicit(&r->blocks[block], epoch * 2, memory_order_release);
+}
+
+void weir__space_read(struct weir__space *s, struct weir__region *r, uint32_t block, uint32_t n, uint8_t *to)
+{
+	uint32_t epoch = atomic_load_explicit(&s->active, memory_order_acquire);
+
+	for (; n--; block++, to += WEIR__BLOCK) {
+		size_t off = (size_t)block << WEIR__BLOCK_SHIFT;
+
+		if (claim_block(r, block, epoch)) {
+			memcpy(to, r->base + off, block_bytes(r, block));
+			atomic_store_explicit(&r->blocks[block], epoch * 2, memory_order_release);
+		} else {
+			const uint8_t *shadow = atomic_load_explicit(&r->shadow, memory_order_acquire);
+
+			if (shadow) /* else the task had no memory: s->failed */
+				memcpy(to, shadow + off, block_bytes(r, block));
+		}
+	}
 }
 
 void weir__space_touch_slow(struct weir__space *s, struct weir__region *r, const void *p, size_t n)
@@ -392,6 +426,8 @@ bool weir__image_take(struct weir__image *im, struct weir__space *s, struct weir
 
 	*im = (struct weir__image){ .space = s, .head = head };
 	for (r = head; r; r = r->next) {
+		if (r->streamed)
+			continue;
 		for (uint32_t b = 0; b < r->nblocks; b++)
 			capture(s, r, b, epoch);
 		n++;
@@ -400,7 +436,8 @@ bool weir__image_take(struct weir__image *im, struct weir__space *s, struct weir
 	if ((n && !im->sorted) || atomic_load(&s->failed))
 		return false;
 	for (r = head; r; r = r->next)
-		im->sorted[im->nregions++] = r;
+		if (!r->streamed)
+			im->sorted[im->nregions++] = r;
 	if (n)
 		qsort(im->sorted, n, sizeof(struct weir__region *), by_address);
 	return true;
@@ -430,9 +467,16 @@ void *weir__image_at(struct weir__image *im, const void *p)
 
 void weir__image_release(struct weir__image *im)
 {
-	for (struct weir__region *r = im->head; r; r = r->next) {
-		uint8_t *shadow = atomic_exchange(&r->shadow, NULL);
+	uint32_t epoch = atomic_load_explicit(&im->space->active, memory_order_acquire);
 
+	for (struct weir__region *r = im->head; r; r = r->next) {
+		uint8_t *shadow;
+
+		for (uint32_t b = 0; r->streamed && b < r->nblocks; b++) /* what was not read: invariant 2 */
+			if (claim_block(r, b, epoch))
+				atomic_store_explicit(&r->blocks[b], epoch * 2, memory_order_release);
+		r->streamed = false;
+		shadow = atomic_exchange(&r->shadow, NULL);
 		if (shadow)
 			weir__pool_image_give(im->space->pool, shadow, r->size);
 	}

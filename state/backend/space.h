@@ -14,6 +14,7 @@
 
 #define WEIR__BLOCK_SHIFT 12u
 #define WEIR__BLOCK ((size_t)1 << WEIR__BLOCK_SHIFT)
+#define WEIR__LARGEST_CELL ((size_t)16 << 10)
 #define WEIR__SPACE_CLASSES 52u
 
 struct weir__region {
@@ -24,6 +25,7 @@ struct weir__region {
 	uint32_t born;                    /* the space's epoch when it was made; a snapshot covers what is older than itself */
 	uint32_t nblocks;
 	bool dead;                        /* freed, kept for the running snapshot */
+	bool streamed;                    /* the snapshot's thread reads it with weir__space_read() and needs no image of it; that thread's */
 	_Atomic uint32_t blocks[];        /* 2 * epoch: captured for it; 2 * epoch + 1: being copied; less: not yet */
 };
 
@@ -47,6 +49,7 @@ void weir__space_fini(struct weir__space *s);
 /* 16-aligned, not zeroed. Already touched. NULL when out of memory. */
 void *weir__space_alloc(struct weir__space *s, size_t n);
 void weir__space_free(struct weir__space *s, void *p, size_t n); /* n as allocated; NULL is allowed */
+static inline bool weir__space_has_region(size_t n) { return n > WEIR__LARGEST_CELL; } /* an allocation of n has a region of its own */
 /* What an allocation of n really holds. */
 size_t weir__space_room(size_t n);
 bool weir__space_alloc_is_zero(size_t n); /* an allocation of n comes as a fresh mapping, zeroed */
@@ -77,8 +80,12 @@ struct weir__image {
 	uint32_t nregions;
 	struct weir__region *last;        /* found by the previous look-up */
 };
-/* Snapshot thread: capture everything that is left. False: out of memory, now or earlier in the task. */
+/* Snapshot thread: capture everything that is left, but not what is streamed. False: out of memory, now or earlier in the task. */
 bool weir__image_take(struct weir__image *im, struct weir__space *s, struct weir__region *head);
+/* Snapshot thread: n blocks of a streamed region as they were at begin, each read once. `to` has room for whole blocks. */
+void weir__space_read(struct weir__space *s, struct weir__region *r, uint32_t block, uint32_t n, uint8_t *to);
+/* Was memory for an image missing, so that what was read is not to be trusted? */
+static inline bool weir__space_failed(const struct weir__space *s) { return atomic_load(&s->failed); }
 /* Address in the image of something that lay at p; NULL only for addresses that were never in the space. */
 void *weir__image_at(struct weir__image *im, const void *p);
 /* Release the image and the space: after a take that succeeded, on the same thread; else (im->space and im->head set) only on the task's. */

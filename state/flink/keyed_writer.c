@@ -16,7 +16,7 @@
 #include "state/flink/keyed_priv.h"
 #include "state/flink/snappy_frame.h"
 
-#define FLUSH_BYTES (64u * 1024)
+#define FLUSH_BYTES (256u * 1024)
 #define NO_FLAG SIZE_MAX
 #define NO_STATE UINT32_MAX
 
@@ -103,12 +103,17 @@ void weir_keyed_writer_compress(struct weir_keyed_writer *w)
 	w->compress = true;
 }
 
+static int no_memory(const struct weir_keyed_writer *w, int code, struct weir_error *err)
+{
+	return weir_error_set(err, code, "no memory to write key group %d", w->group);
+}
+
 static int emit(struct weir_keyed_writer *w, struct weir_buf *b, struct weir_error *err)
 {
 	int code = weir_buf_error(b);
 
 	if (code)
-		return weir_error_set(err, code, "no memory to write key group %d", w->group);
+		return no_memory(w, code, err);
 	if (b->len == 0)
 		return 0;
 	code = w->put(w->arg, b->data, b->len, err);
@@ -117,6 +122,11 @@ static int emit(struct weir_keyed_writer *w, struct weir_buf *b, struct weir_err
 	w->flushed += b->len;
 	weir_buf_clear(b);
 	return 0;
+}
+
+static int emit_much(struct weir_keyed_writer *w, struct weir_error *err)
+{
+	return !w->compress && w->buf.len >= FLUSH_BYTES ? emit(w, &w->buf, err) : 0;
 }
 
 static int start(struct weir_keyed_writer *w, struct weir_error *err)
@@ -138,7 +148,7 @@ static int emit_frame(struct weir_keyed_writer *w, struct weir_error *err)
 	if (code)
 		return code;
 	if (weir_buf_error(&w->buf))
-		return weir_error_set(err, weir_buf_error(&w->buf), "no memory to write key group %d", w->group);
+		return no_memory(w, weir_buf_error(&w->buf), err);
 	weir_buf_clear(&w->buf);
 	return emit(w, &w->frame, err);
 }
@@ -150,7 +160,7 @@ static int end_section(struct weir_keyed_writer *w, struct weir_error *err)
 	if (w->left)
 		return weir_error_set(err, WEIR_EINVALID, "key group %d, state '%s': %u entries fewer than announced", w->group, w->metas[w->state].name, w->left);
 	w->state = NO_STATE;
-	return w->compress ? emit_frame(w, err) : w->buf.len >= FLUSH_BYTES ? emit(w, &w->buf, err) : 0;
+	return w->compress ? emit_frame(w, err) : emit_much(w, err);
 }
 
 static int end_group_heap(struct weir_keyed_writer *w, struct weir_error *err)
@@ -165,7 +175,7 @@ static int end_group_heap(struct weir_keyed_writer *w, struct weir_error *err)
 					      w->group, w->metas[i].name);
 		w->states[i].seen = false;
 	}
-	return emit(w, &w->buf, err);
+	return emit_much(w, err);
 }
 
 static int end_group(struct weir_keyed_writer *w, struct weir_error *err)
@@ -182,7 +192,7 @@ static int end_group(struct weir_keyed_writer *w, struct weir_error *err)
 	weir_buf_u16(&w->buf, WEIR__KEYED_END);
 	w->written_state = NO_STATE;
 	w->flag_at = NO_FLAG;
-	return w->compress ? emit_frame(w, err) : emit(w, &w->buf, err);
+	return w->compress ? emit_frame(w, err) : emit_much(w, err);
 }
 
 int weir_keyed_writer_group(struct weir_keyed_writer *w, int32_t key_group, struct weir_error *err)
@@ -259,7 +269,7 @@ static int before_full(struct weir_keyed_writer *w, struct weir_error *err)
 	}
 	w->written_state = w->state;
 	w->flag_at = NO_FLAG;
-	return !w->compress && w->buf.len >= FLUSH_BYTES ? emit(w, &w->buf, err) : 0;
+	return emit_much(w, err);
 }
 
 static int put_full(struct weir_keyed_writer *w, struct weir_slice key, struct weir_slice ns, struct weir_slice user_key, struct weir_slice value,
@@ -322,12 +332,79 @@ int weir_keyed_writer_entry(struct weir_keyed_writer *w, struct weir_slice key, 
 			weir_buf_put_slice(&w->buf, key);
 			weir_buf_put_slice(&w->buf, value);
 		}
-		if (!w->compress && w->buf.len >= FLUSH_BYTES)
-			code = emit(w, &w->buf, err);
+		code = emit_much(w, err);
 	}
 	if (code == 0 && weir_buf_error(&w->buf))
-		code = weir_error_set(err, weir_buf_error(&w->buf), "no memory to write key group %d", w->group);
+		code = no_memory(w, weir_buf_error(&w->buf), err);
 	return code;
+}
+
+static size_t length_size(size_t n)
+{
+	size_t size = 1;
+
+	while (n >>= 8)
+		size++;
+	return size;
+}
+
+void weir_keyed_writer_row(const struct weir_keyed_writer *w, size_t key_size, size_t ns_size, size_t value_size, struct weir_keyed_row *out)
+{
+	const struct state *s = &w->states[w->state];
+	bool full = w->format == WEIR_FORMAT_FULL, timer = s->kind == WEIR_STATE_TIMER;
+	size_t time = timer ? 8 : 0, extra = full && s->ambiguous ? length_size(key_size) + length_size(ns_size) : 0;
+	size_t composite = w->prefix + time + key_size + ns_size + extra;
+	struct weir_buf b = { .data = out->bytes, .cap = sizeof(out->bytes) };
+
+	out->size = (full ? 4 + composite + 4 : time + key_size + ns_size) + value_size;
+	if (s->kind == WEIR_STATE_LIST || s->kind == WEIR_STATE_MAP || out->size > sizeof(out->bytes)) {
+		out->size = 0;
+		return;
+	}
+	memset(out->bytes, 0, out->size);
+	if (!full) {
+		out->timestamp = 0;
+		out->ns = timer ? 8 + key_size : 0;
+		out->key = timer ? 8 : ns_size;
+		out->value = ns_size + key_size;
+		return;
+	}
+	weir_buf_u32(&b, (uint32_t)composite);
+	if (w->prefix == 2)
+		weir_buf_u16(&b, (uint16_t)w->group);
+	else
+		weir_buf_u8(&b, (uint8_t)w->group);
+	out->timestamp = b.len;
+	out->key = b.len += time;
+	b.len += key_size;
+	if (s->ambiguous)
+		put_length(&b, key_size);
+	out->ns = b.len;
+	b.len += ns_size;
+	if (s->ambiguous)
+		put_length(&b, ns_size);
+	weir_buf_u32(&b, (uint32_t)value_size);
+	out->value = b.len;
+}
+
+int weir_keyed_writer_rows(struct weir_keyed_writer *w, uint32_t n, size_t row_size, uint8_t **room, struct weir_error *err)
+{
+	int code;
+
+	if (w->state == NO_STATE || (w->format == WEIR_FORMAT_HEAP && w->left < n))
+		return weir_error_set(err, WEIR_EINVALID, w->state == NO_STATE ? "entries were written before their state" : "more entries than announced");
+	code = w->format == WEIR_FORMAT_FULL ? before_full(w, err) : emit_much(w, err);
+	if (code)
+		return code;
+	*room = weir_buf_room(&w->buf, n * row_size);
+	if (!*room)
+		return no_memory(w, WEIR_ENOMEM, err);
+	w->buf.len += n * row_size;
+	if (w->format == WEIR_FORMAT_HEAP)
+		w->left -= n;
+	else
+		w->flag_at = w->buf.len - row_size + 4; /* of the last one */
+	return 0;
 }
 
 int weir_keyed_writer_finish(struct weir_keyed_writer *w, int64_t *out_offsets, uint64_t *out_size, struct weir_error *err)
@@ -338,6 +415,8 @@ int weir_keyed_writer_finish(struct weir_keyed_writer *w, int64_t *out_offsets, 
 		code = end_group(w, err);
 	if (code == 0 && w->format == WEIR_FORMAT_HEAP && w->group != w->first_group + (int32_t)w->ngroups - 1)
 		code = weir_error_set(err, WEIR_EINVALID, "key groups after %d were left out; this format needs every key group of its range", w->group);
+	if (code == 0)
+		code = emit(w, &w->buf, err);
 	if (code)
 		return code;
 	memcpy(out_offsets, w->offsets, w->ngroups * sizeof(*out_offsets));

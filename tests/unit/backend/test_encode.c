@@ -15,18 +15,32 @@ WEIR_RECORD(every, EVERY)
 #define TEXTUAL(F) F(int64, a) F(string, b)
 WEIR_RECORD(textual, TEXTUAL)
 
+/* Two rows with v in them, between bytes that stay. */
 static void same(const struct weir_type *t, const void *v)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
-	struct weir__encoder e;
+	struct weir__row_plan plan;
 	struct weir_buf want = { 0 };
-	uint8_t have[WEIR__ENCODE_BYTES];
+	uint8_t fixed[WEIR__ROW_BYTES], have[2 * WEIR__ROW_BYTES];
+	const uint8_t *values[] = { v, v };
+	const uint8_t *const *const sources[] = { NULL, values };
+	uint32_t n = weir__row_size(t);
 
-	ck_assert(weir__encoder_make(&e, t));
+	for (uint32_t i = 0; i < sizeof(fixed); i++)
+		fixed[i] = (uint8_t)(i + 100);
 	ck_ok(weir_type_write(t, v, &want, &err));
-	ck_assert_uint_eq(e.size, want.len);
-	ck_assert_ptr_eq(weir__encode(&e, v, have), have + e.size);
-	ck_assert_mem_eq(have, want.data, want.len);
+	ck_assert_uint_eq(n, want.len);
+	ck_assert(weir__row_begin(&plan, fixed, n + 12));
+	ck_assert(weir__row_add(&plan, t, 1, 0, 5));
+	ck_assert(weir__row_end(&plan));
+	memset(have, 0xee, sizeof(have));
+	weir__row_encode(&plan, 2, sources, have);
+	for (int row = 0; row < 2; row++) {
+		ck_assert_mem_eq(have + row * (n + 12), fixed, 5);
+		ck_assert_mem_eq(have + row * (n + 12) + 5, want.data, n);
+		ck_assert_mem_eq(have + row * (n + 12) + 5 + n, fixed + 5 + n, 7);
+	}
+	ck_assert_uint_eq(have[2 * (n + 12)], 0xee);
 	weir_buf_fini(&want);
 }
 
@@ -65,13 +79,34 @@ WEIR_TEST(values_of_varying_size_are_left_to_the_serializer)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
 	struct weir_arena mem = { 0 };
-	struct weir__encoder e;
-
 	ck_ok(weir_type_prepare(&textual_type, &err));
-	ck_assert(!weir__encoder_make(&e, &textual_type));
-	ck_assert(!weir__encoder_make(&e, &weir_string));
-	ck_assert(!weir__encoder_make(&e, weir_type_list(&mem, &weir_int64, &err)));
+	ck_assert_uint_eq(0, weir__row_size(&textual_type));
+	ck_assert_uint_eq(0, weir__row_size(&weir_string));
+	ck_assert_uint_eq(0, weir__row_size(weir_type_list(&mem, &weir_int64, &err)));
 	/* has a null bitmap */
-	ck_assert(!weir__encoder_make(&e, weir_type_pojo(&mem, "x.Y", 1, (struct weir_type *[]){ &weir_int64 }, (const char *const[]){ "a" }, &err)));
+	ck_assert_uint_eq(0, weir__row_size(weir_type_pojo(&mem, "x.Y", 1, (struct weir_type *[]){ &weir_int64 }, (const char *const[]){ "a" }, &err)));
+	weir_arena_fini(&mem);
+}
+
+WEIR_TEST(rows_that_are_too_long_are_left_to_the_serializer)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_arena mem = { 0 };
+	struct weir_type *five[25], *t = &weir_int64;
+	struct weir__row_plan plan;
+	uint8_t fixed[WEIR__ROW_BYTES] = { 0 };
+
+	ck_assert(!weir__row_begin(&plan, fixed, WEIR__ROW_BYTES + 1));
+	for (int level = 0; level < 2; level++) { /* 625 numbers: too many bytes, too many moves */
+		for (int i = 0; i < 25; i++)
+			five[i] = t;
+		t = weir_type_tuple(&mem, 25, five, &err);
+		ck_assert_ptr_nonnull(t);
+	}
+	ck_assert_uint_eq(weir__row_size(t), 0);
+	t = weir_type_tuple(&mem, 4, (struct weir_type *[]){ five[0], five[0], five[0], five[0] }, &err); /* 100 numbers: too many moves */
+	ck_assert_uint_eq(weir__row_size(t), 800);
+	ck_assert(weir__row_begin(&plan, fixed, 800));
+	ck_assert(!weir__row_add(&plan, t, 0, 0, 0));
 	weir_arena_fini(&mem);
 }

@@ -301,6 +301,8 @@ static int put_fails(void *arg, const void *p, size_t n, struct weir_error *err)
 
 WEIR_TEST(a_snapshot_that_cannot_be_written_leaves_the_state_whole)
 {
+	enum { KEYS = 100000 }; /* more than six writes */
+
 	for (int after = 0; after < 6; after++) {
 		struct weir_error err = WEIR_ERROR_INIT;
 		struct weir_backend *b = open_ints();
@@ -312,21 +314,21 @@ WEIR_TEST(a_snapshot_that_cannot_be_written_leaves_the_state_whole)
 		struct shot shot;
 		struct lines have = { 0 };
 
-		for (int64_t k = 0; k < 500; k++) {
+		for (int64_t k = 0; k < KEYS; k++) {
 			key(b, k);
 			ck_ok(weir_state_set(s, NULL, &k, &err));
 		}
 		ck_ok(weir_backend_snapshot(b, &snap, &err));
 		ck_assert_int_eq(weir_snapshot_write(snap, WEIR_FORMAT_HEAP, put_fails, &left, offsets, &size, &err), WEIR_ENOSPC);
 		ck_assert_str_eq(err.msg, "disk full");
-		for (int64_t k = 0; k < 500; k++) { /* writes go on; images of the unwritten rest are dropped */
+		for (int64_t k = 0; k < KEYS; k++) { /* writes go on; images of the unwritten rest are dropped */
 			key(b, k);
 			ck_ok(weir_state_set(s, NULL, &k, &(struct weir_error)WEIR_ERROR_INIT));
 		}
 		weir_snapshot_end(snap);
 		shot_take(&shot, b, WEIR_FORMAT_HEAP, &int_config);
 		shot_lines(&shot, &have);
-		ck_assert_uint_eq(have.len, 500);
+		ck_assert_uint_eq(have.len, KEYS);
 		lines_free(&have);
 		shot_free(&shot);
 		weir_backend_close(b);
