@@ -423,20 +423,23 @@ static const char pairs[] = "000102030405060708091011121314151617181920212223242
 
 char *weir__format_i64(char *to, int64_t v)
 {
-	char digits[20], *p = digits + sizeof(digits);
 	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
-	size_t n;
+	uint32_t n = 1;
+	char *p;
 
-	for (; u >= 100; u /= 100)
+	*to = '-';
+	to += v < 0;
+	for (uint64_t k = u; k >= 10; k /= 100, n += 2)
+		if (k < 100) {
+			n++;
+			break;
+		}
+	for (p = to + n; u >= 100; u /= 100)
 		memcpy(p -= 2, pairs + u % 100 * 2, 2);
 	if (u >= 10)
-		memcpy(p -= 2, pairs + u * 2, 2);
+		memcpy(to, pairs + u * 2, 2);
 	else
-		*--p = (char)('0' + u);
-	if (v < 0)
-		*to++ = '-';
-	n = (size_t)(digits + sizeof(digits) - p);
-	memcpy(to, p, n);
+		*to = (char)('0' + u);
 	return to + n;
 }
 
@@ -473,6 +476,7 @@ char *weir__format_time(char *to, int64_t ms)
 {
 	static _Thread_local struct { int64_t days; uint32_t n; char text[28]; } last; /* rows tend to share their date */
 	int64_t rest = ms % DAY_MS, days = ms / DAY_MS - (rest < 0);
+	uint32_t of_day, second, minute;
 
 	rest += rest < 0 ? DAY_MS : 0;
 	if (days != last.days || last.n == 0) {
@@ -483,19 +487,20 @@ char *weir__format_time(char *to, int64_t ms)
 	if (last.n > 16)
 		memcpy(to + 16, last.text + 16, last.n - 16);
 	to += last.n;
-	*to++ = 'T';
-	to = put_two(to, (int)(rest / 3600000));
-	*to++ = ':';
-	to = put_two(to, (int)(rest / 60000 % 60));
-	*to++ = ':';
-	to = put_two(to, (int)(rest / 1000 % 60));
-	if (rest % 1000) {
-		*to++ = '.';
-		*to++ = (char)('0' + rest % 1000 / 100);
-		to = put_two(to, (int)(rest % 100));
-	}
-	*to++ = 'Z';
-	return to;
+	of_day = (uint32_t)rest;
+	second = of_day / 1000;
+	minute = second / 60;
+	memcpy(to, "T00:00:00Z", 10);
+	memcpy(to + 1, pairs + minute / 60 * 2, 2);
+	memcpy(to + 4, pairs + minute % 60 * 2, 2);
+	memcpy(to + 7, pairs + second % 60 * 2, 2);
+	if (of_day % 1000 == 0)
+		return to + 10;
+	to[9] = '.';
+	to[10] = (char)('0' + of_day % 1000 / 100);
+	memcpy(to + 11, pairs + of_day % 100 * 2, 2);
+	to[13] = 'Z';
+	return to + 14;
 }
 
 uint32_t weir__format_char(char to[3], uint16_t unit)

@@ -14,6 +14,14 @@
 
 #include "base/json.h"
 
+#define KEY_COPY 16u        /* short keys are copied with this many bytes */
+#define USUAL 48u           /* bytes of a usual value, at most */
+
+struct column {
+	const struct weir_type *type;
+	uint32_t key, key_len;  /* in keys */
+};
+
 struct weir_row_writer {
 	enum weir_row_format format;
 	const struct weir_type *type;
@@ -21,8 +29,10 @@ struct weir_row_writer {
 	char *prefix;
 	size_t prefix_len;
 	uint32_t ncols;
-	struct weir_buf keys;   /* JSON: {"a": ,"b": ... */
-	uint32_t *key_ends;
+	struct column *columns; /* ncols */
+	struct weir_buf keys;   /* what stands before each value: {"a": ,"b": and so on, or commas; then KEY_COPY bytes of slack */
+	const char *tail;       /* what ends a row */
+	size_t room;            /* for a row of usual values */
 };
 
 static int check_type(enum weir_row_format format, const struct weir_type *t, bool record, struct weir_error *err)
@@ -49,6 +59,20 @@ static const char *field_name(const struct weir_row_writer *w, uint32_t i, char 
 	return room;
 }
 
+static void put_key(struct weir_row_writer *w, uint32_t i)
+{
+	char room[16];
+
+	if (w->format == WEIR_ROWS_CSV) {
+		if (i)
+			weir_buf_u8(&w->keys, ',');
+	} else if (w->record) {
+		weir_buf_u8(&w->keys, i ? ',' : '{');
+		weir_json_text(&w->keys, field_name(w, i, room));
+		weir_buf_u8(&w->keys, ':');
+	}
+}
+
 int weir_row_writer_new(enum weir_row_format format, const struct weir_type *t, const char *prefix, struct weir_row_writer **out, struct weir_error *err)
 {
 	bool record = t->kind == WEIR_TUPLE || t->kind == WEIR_ROW || t->kind == WEIR_POJO;
@@ -67,16 +91,17 @@ int weir_row_writer_new(enum weir_row_format format, const struct weir_type *t, 
 	w->ncols = record ? t->nfields : 1;
 	w->prefix = strdup(prefix ? prefix : "");
 	w->prefix_len = prefix ? strlen(prefix) : 0;
-	w->key_ends = calloc(w->ncols + 1, sizeof(*w->key_ends));
-	for (uint32_t i = 0; w->key_ends && i < w->ncols; i++) {
-		char room[16];
-
-		weir_buf_u8(&w->keys, i ? ',' : '{');
-		weir_json_text(&w->keys, field_name(w, i, room));
-		weir_buf_u8(&w->keys, ':');
-		w->key_ends[i] = (uint32_t)w->keys.len;
+	w->columns = calloc(w->ncols + 1, sizeof(*w->columns));
+	for (uint32_t i = 0; w->columns && i < w->ncols; i++) {
+		w->columns[i].type = record ? t->fields[i].type : t;
+		w->columns[i].key = (uint32_t)w->keys.len;
+		put_key(w, i);
+		w->columns[i].key_len = (uint32_t)w->keys.len - w->columns[i].key;
 	}
-	if (!w->prefix || !w->key_ends || w->keys.code) {
+	w->tail = format == WEIR_ROWS_CSV || !record ? "\n" : w->ncols ? "}\n" : "{}\n";
+	w->room = w->prefix_len + w->keys.len + (size_t)w->ncols * (USUAL + KEY_COPY) + 8;
+	weir_buf_put(&w->keys, (const char[KEY_COPY]){ 0 }, KEY_COPY);
+	if (!w->prefix || !w->columns || w->keys.code) {
 		weir_row_writer_free(w);
 		return weir_error_set(err, WEIR_ENOMEM, "out of memory for a row writer");
 	}
@@ -89,9 +114,64 @@ void weir_row_writer_free(struct weir_row_writer *w)
 	if (!w)
 		return;
 	weir_buf_fini(&w->keys);
-	free(w->key_ends);
+	free(w->columns);
 	free(w->prefix);
 	free(w);
+}
+
+/* ---- the usual values, the same in both formats but for quotes ---- */
+
+/* 0x80 in some byte when one of the bytes of x is below n (at most 0x80). */
+static inline uint64_t any_below(uint64_t x, uint8_t n) { return (x - WEIR__EACH_BYTE(n)) & ~x & WEIR__HIGH_BITS; }
+
+/* Is it text within the view without a letter that may need care? */
+static inline bool text_is_easy(const struct weir_str *s, bool json)
+{
+	const char *p = (const char *)s + 4;
+	uint64_t lo, hi, odd;
+
+	if (s->len - 1 >= WEIR_STR_INLINE)
+		return false;
+	lo = weir__load64le(p);
+	hi = weir__load64le(p + 4) >> 32;
+	if (s->len < 8) /* the unused bytes become harmless letters */
+		lo |= WEIR__EACH_BYTE('a') << s->len * 8;
+	hi |= s->len > 8 ? WEIR__EACH_BYTE('a') << (s->len - 8) * 8 : WEIR__EACH_BYTE('a');
+	if (json)
+		odd = any_below(lo, '"' + 1) | any_below(hi, '"' + 1) | weir__zero_bytes(lo ^ WEIR__EACH_BYTE('\\')) | weir__zero_bytes(hi ^ WEIR__EACH_BYTE('\\')) |
+		      ((lo | hi) & WEIR__HIGH_BITS);
+	else
+		odd = any_below(lo, ',' + 1) | any_below(hi, ',' + 1); /* quotes, commas, line ends, and some that are harmless */
+	return !odd;
+}
+
+/* At `to`, which has room for USUAL bytes. NULL: not a usual value. */
+static inline char *put_usual(char *to, enum weir_kind kind, bool json, const void *col, uint32_t row)
+{
+	const struct weir_str *s;
+
+	switch (kind) {
+	case WEIR_BOOLEAN: return ((const bool *)col)[row] ? (char *)memcpy(to, "true", 4) + 4 : (char *)memcpy(to, "false", 5) + 5;
+	case WEIR_INT8: return weir__format_i64(to, ((const int8_t *)col)[row]);
+	case WEIR_INT16: return weir__format_i64(to, ((const int16_t *)col)[row]);
+	case WEIR_INT32: return weir__format_i64(to, ((const int32_t *)col)[row]);
+	case WEIR_INT64: return weir__format_i64(to, ((const int64_t *)col)[row]);
+	case WEIR_TIMESTAMP:
+		*to = '"';
+		to = weir__format_time(to + json, ((const int64_t *)col)[row]);
+		*to = '"';
+		return to + json;
+	case WEIR_STRING:
+		s = (const struct weir_str *)col + row;
+		if (!text_is_easy(s, json))
+			return NULL;
+		*to = '"';
+		memcpy(to + json, (const char *)s + 4, WEIR_STR_INLINE);
+		to += json + s->len;
+		*to = '"';
+		return to + json;
+	default: return NULL;
+	}
 }
 
 /* ---- CSV ---- */
@@ -131,28 +211,6 @@ void weir_row_writer_header(const struct weir_row_writer *w, struct weir_buf *ou
 		weir_buf_u8(out, '\n');
 }
 
-/* Numbers, booleans, times: the same letters in both formats, but for quotes around times. False: another kind. */
-static inline bool put_plain(struct weir_buf *out, enum weir_kind kind, const void *col, uint32_t row)
-{
-	char *to = (char *)weir_buf_room(out, 48), *end;
-
-	if (!to)
-		return kind <= WEIR_INT64 || kind == WEIR_TIMESTAMP;
-	switch (kind) {
-	case WEIR_BOOLEAN:
-		end = ((const bool *)col)[row] ? (char *)memcpy(to, "true", 4) + 4 : (char *)memcpy(to, "false", 5) + 5;
-		break;
-	case WEIR_INT8: end = weir__format_i64(to, ((const int8_t *)col)[row]); break;
-	case WEIR_INT16: end = weir__format_i64(to, ((const int16_t *)col)[row]); break;
-	case WEIR_INT32: end = weir__format_i64(to, ((const int32_t *)col)[row]); break;
-	case WEIR_INT64: end = weir__format_i64(to, ((const int64_t *)col)[row]); break;
-	case WEIR_TIMESTAMP: end = weir__format_time(to, ((const int64_t *)col)[row]); break;
-	default: return false;
-	}
-	out->len += (size_t)(end - to);
-	return true;
-}
-
 /* NaN and the infinities without the quotes that JSON needs. */
 static void put_csv_float(struct weir_buf *out, double wide, float narrow, bool single)
 {
@@ -173,8 +231,6 @@ static void put_csv_value(const struct weir_row_writer *w, struct weir_buf *out,
 	const struct weir_str *s;
 	char text[3];
 
-	if (put_plain(out, kind, col, row))
-		return;
 	switch (kind) {
 	case WEIR_FLOAT: put_csv_float(out, 0, ((const float *)col)[row], true); break;
 	case WEIR_DOUBLE: put_csv_float(out, ((const double *)col)[row], 0, false); break;
@@ -190,16 +246,6 @@ static void put_csv_value(const struct weir_row_writer *w, struct weir_buf *out,
 		else
 			put_csv_text(out, weir_str_data(s), s->len);
 	}
-}
-
-static void put_csv_row(const struct weir_row_writer *w, const struct weir_batch *b, uint32_t row, struct weir_buf *out)
-{
-	for (uint32_t i = 0; i < w->ncols; i++) {
-		if (i)
-			weir_buf_u8(out, ',');
-		put_csv_value(w, out, w->record ? w->type->fields[i].type->kind : w->type->kind, b->cols[i], row);
-	}
-	weir_buf_u8(out, '\n');
 }
 
 /* ---- JSON ---- */
@@ -229,11 +275,6 @@ static int put_json_value(struct weir_buf *out, const struct weir_type *t, const
 	char text[3];
 
 	switch (t->kind) {
-	case WEIR_TIMESTAMP:
-		weir_buf_u8(out, '"');
-		(void)put_plain(out, t->kind, col, row);
-		weir_buf_u8(out, '"');
-		return 0;
 	case WEIR_FLOAT: weir_json_f32(out, ((const float *)col)[row]); return 0;
 	case WEIR_DOUBLE: weir_json_f64(out, ((const double *)col)[row]); return 0;
 	case WEIR_CHAR: weir_json_str(out, text, weir__format_char(text, ((const uint16_t *)col)[row])); return 0;
@@ -250,24 +291,50 @@ static int put_json_value(struct weir_buf *out, const struct weir_type *t, const
 		}
 		return 0;
 	default:
-		return put_plain(out, t->kind, col, row) ? 0 : weir_type_value_json(t, (const char *)col + (size_t)row * t->size, out);
+		return weir_type_value_json(t, (const char *)col + (size_t)row * t->size, out);
 	}
 }
 
-static int put_json_row(const struct weir_row_writer *w, const struct weir_batch *b, uint32_t row, struct weir_buf *out)
+/* ---- rows ---- */
+
+static inline char *put_key_before(char *to, const struct weir_row_writer *w, const struct column *c)
 {
+	memcpy(to, w->keys.data + c->key, KEY_COPY);
+	if (c->key_len > KEY_COPY)
+		memcpy(to + KEY_COPY, w->keys.data + c->key + KEY_COPY, c->key_len - KEY_COPY);
+	return to + c->key_len;
+}
+
+/* json: the format, as a constant. A value that is not usual goes through the buffer. */
+static inline __attribute__((always_inline)) int put_row(const struct weir_row_writer *w, bool json, const struct weir_batch *b, uint32_t row, struct weir_buf *out)
+{
+	char *to = (char *)weir_buf_room(out, w->room);
 	int rc = 0;
 
-	if (!w->record) {
-		rc = put_json_value(out, w->type, b->cols[0], row);
-	} else {
-		for (uint32_t i = 0, at = 0; !rc && i < w->ncols; at = w->key_ends[i++]) {
-			weir_buf_put(out, w->keys.data + at, w->key_ends[i] - at);
-			rc = put_json_value(out, w->type->fields[i].type, b->cols[i], row);
+	if (!to)
+		return 0;
+	to = (char *)memcpy(to, w->prefix, w->prefix_len) + w->prefix_len;
+	for (uint32_t i = 0; i < w->ncols && !rc; i++) {
+		const struct column *c = &w->columns[i];
+		char *end;
+
+		to = put_key_before(to, w, c);
+		end = put_usual(to, c->type->kind, json, b->cols[i], row);
+		if (end) {
+			to = end;
+			continue;
 		}
-		weir_buf_text(out, w->ncols ? "}" : "{}");
+		out->len = (size_t)(to - (char *)out->data);
+		if (json)
+			rc = put_json_value(out, c->type, b->cols[i], row);
+		else
+			put_csv_value(w, out, c->type->kind, b->cols[i], row);
+		to = (char *)weir_buf_room(out, w->room);
+		if (!to)
+			return rc;
 	}
-	weir_buf_u8(out, '\n');
+	to = stpcpy(to, w->tail);
+	out->len = (size_t)(to - (char *)out->data);
 	return rc;
 }
 
@@ -280,11 +347,7 @@ int weir_row_writer_put(struct weir_row_writer *w, const struct weir_batch *b, c
 	for (uint32_t i = 0; !rc && i < n; i++) {
 		uint32_t row = all ? i : rows->rows[i];
 
-		weir_buf_put(out, w->prefix, w->prefix_len);
-		if (w->format == WEIR_ROWS_CSV)
-			put_csv_row(w, b, row, out);
-		else
-			rc = put_json_row(w, b, row, out);
+		rc = w->format == WEIR_ROWS_CSV ? put_row(w, false, b, row, out) : put_row(w, true, b, row, out);
 	}
 	if (rc)
 		return weir_error_set(err, rc, "a row cannot be written as JSON");
