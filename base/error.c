@@ -2,12 +2,15 @@
 /*
  * The error table's strings and the functions that fill struct weir_error.
  * Invariant: the first error wins; context is only ever put in front. Nothing here allocates or prints.
+ * Whatever a message is made of, it can be shown: control characters and bytes that are not UTF-8 are escaped here, once.
  */
 #include <weir/error.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 struct row {
 	const char *name, *text;
@@ -49,6 +52,8 @@ static int WEIR_PRINTF(6, 0) fill(struct weir_error *err, int code, int sys, con
 		err->offset = offset;
 		snprintf(err->path, sizeof(err->path), "%s", path ? path : "");
 		vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+		weir_text_visible(err->path, sizeof(err->path), false); /* names come from files, and may be damaged */
+		weir_text_visible(err->msg, sizeof(err->msg), true);
 	}
 	return code;
 }
@@ -120,6 +125,7 @@ int weir_error_wrap(struct weir_error *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(head, sizeof(head), fmt, ap);
 	va_end(ap);
+	weir_text_visible(head, sizeof(head), true);
 	memcpy(tail, err->msg, sizeof(tail));
 	tail[sizeof(tail) - 1] = 0;
 	int n = snprintf(err->msg, sizeof(err->msg), "%s: ", head);

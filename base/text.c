@@ -72,3 +72,56 @@ size_t weir_edit_distance(const char *a, const char *b)
 	}
 	return row[la % 3][lb];
 }
+
+/* Bytes of the character at p (at most n) that may be shown, or 0. */
+static size_t shown_len(const uint8_t *p, size_t n, bool lines)
+{
+	uint32_t cp;
+	size_t len;
+
+	if (p[0] < 0x80)
+		return (p[0] >= 0x20 && p[0] != 0x7f) || (lines && p[0] == '\n');
+	len = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+	if (len == 0 || len > n)
+		return 0;
+	cp = p[0] & (0x7fu >> len);
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		cp = cp << 6 | (p[i] & 63u);
+	}
+	if ((len == 3 && cp < 0x800) || (len == 4 && (cp < 0x10000 || cp > 0x10ffff)) || (cp >= 0xd800 && cp < 0xe000) || cp < 0xa0)
+		return 0;
+	return len;
+}
+
+void weir_text_visible(char *text, size_t size, bool lines)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *p = (const uint8_t *)text;
+	size_t n = strnlen(text, size), at = 0, len = 0;
+
+	while (at < n && (len = shown_len(p + at, n - at, lines)) > 0)
+		at += len;
+	while (at < n) {
+		len = shown_len(p + at, n - at, lines);
+		if (len) {
+			at += len;
+			continue;
+		}
+		if (at + 5 > size) { /* no room for it and the end */
+			text[at] = 0;
+			return;
+		}
+		if (n + 3 >= size)
+			n = size - 4;
+		memmove(text + at + 4, text + at + 1, n - at > 1 ? n - at - 1 : 0);
+		text[at + 3] = digits[p[at] & 15];
+		text[at + 2] = digits[p[at] >> 4];
+		text[at + 1] = 'x';
+		text[at] = '\\';
+		n += 3;
+		text[n] = 0;
+		at += 4;
+	}
+}

@@ -16,4 +16,8 @@ size_t weir_utf8_put(uint8_t *to, uint32_t cp);
 /* Letters to change, add, leave out or swap with the next to make b of a. SIZE_MAX when one of them is longer than 127 bytes. */
 size_t weir_edit_distance(const char *a, const char *b);
 
+/* Make text fit to be shown, in place: control characters and bytes that are not UTF-8 become \xNN; newlines stay when `lines`. size: of the buffer; what no longer fits is cut
+ * between characters. Applying it again changes nothing. */
+void weir_text_visible(char *text, size_t size, bool lines);
+
 #endif

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "tests/lib/weirtest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 WEIR_TEST(words_that_are_near)
@@ -95,4 +96,37 @@ WEIR_TEST(orders_of_numbers)
 	ck_assert_uint_eq(weir_above_i64(items, 4, 1), 3);
 	ck_assert_uint_eq(weir_above_i64(items, 4, 5), 4);
 	ck_assert_uint_eq(weir_above_i64(items, 0, 5), 0);
+}
+
+static void shows(const char *in, size_t size, bool lines, const char *want)
+{
+	char buf[64];
+
+	snprintf(buf, sizeof(buf), "%s", in);
+	weir_text_visible(buf, size, lines);
+	ck_assert_str_eq(buf, want);
+	weir_text_visible(buf, size, lines);
+	ck_assert_str_eq(buf, want);
+}
+
+WEIR_TEST(text_from_damaged_names_can_be_shown)
+{
+	shows("plain", 64, false, "plain");
+	shows("", 64, false, "");
+	shows("Zürich 東京 \xf0\x9f\x98\x80", 64, false, "Zürich 東京 \xf0\x9f\x98\x80");
+	shows("a\033[2Jb\177", 64, false, "a\\x1b[2Jb\\x7f");
+	shows("two\nlines\r", 64, true, "two\nlines\\x0d");
+	shows("two\nlines", 64, false, "two\\x0alines");
+	shows("\xff\xc3(", 64, false, "\\xff\\xc3(");
+	shows("\xed\xa0\x80", 64, false, "\\xed\\xa0\\x80");          /* half a surrogate pair */
+	shows("\xc2\x9b" "31m", 64, false, "\\xc2\\x9b31m");            /* the C1 form of ESC [ */
+	shows("\xc0\x80\xe0\x80\x80\xf4\x90\x80\x80", 64, false, "\\xc0\\x80\\xe0\\x80\\x80\\xf4\\x90\\x80\\x80");
+	shows("cut \xe6\x9d", 64, false, "cut \\xe6\\x9d");
+	for (size_t size = 8; size < 20; size++) { /* never longer than the buffer, always ended */
+		char buf[32] = "ab\001\002\003\004\005";
+
+		weir_text_visible(buf, size, false);
+		ck_assert_uint_lt(strlen(buf), size);
+		ck_assert_int_eq(strncmp(buf, "ab\\x01\\x02\\x03\\x04\\x05", strlen(buf)), 0);
+	}
 }
