@@ -41,6 +41,8 @@ struct weir_command {
 	X(state_show)    \
 	X(state_get)     \
 	X(state_find)    \
+	X(state_du)      \
+	X(state_timers)  \
 	X(state_meta)    \
 	X(state_dump)    \
 	X(state_verify)  \

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "statetool/meta.h"
+#include "statetool/pick.h"
 
 void weir_describe_metadata(const struct weir_ckpt *c, struct weir_buf *b)
 {
@@ -50,7 +51,7 @@ void weir_describe_state(const struct weir_state_info *s, struct weir_buf *b)
 	type_json("key", s->key, b);
 	type_json("namespace", s->ns, b);
 	type_json("userKey", s->user_key, b);
-	if (s->kind != WEIR_STATE_TIMER)
+	if (!weir_state_is_timer(s->kind))
 		type_json("value", s->value, b);
 	weir_buf_text(b, "}\n");
 }
@@ -69,6 +70,6 @@ void weir_describe_state_text(const struct weir_state_info *s, struct weir_buf *
 	type_line("key", s->key, b);
 	type_line("namespace", s->ns, b);
 	type_line("user key", s->user_key, b);
-	if (s->kind != WEIR_STATE_TIMER)
+	if (!weir_state_is_timer(s->kind))
 		type_line("value", s->value, b);
 }

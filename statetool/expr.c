@@ -98,7 +98,7 @@ static const struct weir_json *read_root(struct weir_expr *x, enum weir__expr_ro
 	case WEIR__ROOT_NS: return part(x, s->ns, e->ns);
 	case WEIR__ROOT_UK: return part(x, s->user_key, e->user_key);
 	case WEIR__ROOT_VALUE:
-		if (s->kind == WEIR_STATE_TIMER && !e->undecodable)
+		if (weir_state_is_timer(s->kind) && !e->undecodable)
 			return &null_json;
 		weir_buf_clear(&x->json);
 		weir_text_value(e, &x->json);
@@ -106,7 +106,7 @@ static const struct weir_json *read_root(struct weir_expr *x, enum weir__expr_ro
 	case WEIR__ROOT_KG: return e->key_group < 0 ? &null_json : whole(x, e->key_group);
 	case WEIR__ROOT_SUBTASK: return e->subtask < 0 ? &null_json : whole(x, e->subtask);
 	case WEIR__ROOT_INDEX: return e->index < 0 ? &null_json : whole(x, e->index);
-	case WEIR__ROOT_TIMESTAMP: return s->kind == WEIR_STATE_TIMER ? whole(x, e->timestamp) : &null_json;
+	case WEIR__ROOT_TIMESTAMP: return weir_state_is_timer(s->kind) ? whole(x, e->timestamp) : &null_json;
 	case WEIR__ROOT_BYTES: return whole(x, (int64_t)(e->key.len + e->ns.len + e->user_key.len + e->value.len));
 	case WEIR__ROOT_OP: return x->label.ptr ? text(x, x->label.ptr, x->label.len) : &null_json;
 	case WEIR__ROOT_STATE: return s->name ? text(x, s->name, strlen(s->name)) : &null_json;

@@ -97,13 +97,13 @@ static struct shape of_root(struct binder *b, const struct weir__expr *n)
 			return of_type(s->user_key);
 		break;
 	case WEIR__ROOT_TIMESTAMP:
-		if (s->kind == WEIR_STATE_TIMER)
+		if (weir_state_is_timer(s->kind))
 			return of_class(NUM);
 		break;
 	case WEIR__ROOT_VALUE:
 		if (s->kind == WEIR_STATE_LIST)
 			return (struct shape){ .class_ = LIST, .elem = s->value };
-		if (s->kind != WEIR_STATE_TIMER)
+		if (!weir_state_is_timer(s->kind))
 			return of_type(s->value);
 		break;
 	case WEIR__ROOT_KG:

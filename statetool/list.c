@@ -33,7 +33,7 @@ static int count_entry(void *arg, const struct weir_entry *e)
 		return 0;
 	}
 	c->rows[c->last].entries++;
-	c->rows[c->last].bytes += e->key.len + e->ns.len + e->user_key.len + e->value.len + (e->state->kind == WEIR_STATE_TIMER ? 8 : 0);
+	c->rows[c->last].bytes += e->key.len + e->ns.len + e->user_key.len + e->value.len + (weir_state_is_timer(e->state->kind) ? 8 : 0);
 	return 0;
 }
 
@@ -69,7 +69,7 @@ int weir_state_counts(struct weir_view *v, struct weir_state_count *rows, struct
 	return rc == WEIR_ENOMEM ? rc : 0;
 }
 
-static const char *bytes_text(uint64_t n, char buf[24])
+const char *weir_bytes_text(uint64_t n, char buf[24])
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 	double v = (double)n;
@@ -211,7 +211,7 @@ static void state_line(const struct weir_state_info *s, const struct weir_state_
 	if (n && !n->complete && !n->entries)
 		weir_buf_printf(b, "  %9s   %10s", "?", "?");
 	else if (n)
-		weir_buf_printf(b, "  %9llu%s  %10s", (unsigned long long)n->entries, n->complete ? " " : "+", bytes_text(n->bytes, size));
+		weir_buf_printf(b, "  %9llu%s  %10s", (unsigned long long)n->entries, n->complete ? " " : "+", weir_bytes_text(n->bytes, size));
 	if (s->key || s->user_key || s->value)
 		weir_buf_text(b, "  ");
 	if (s->key)
@@ -220,7 +220,7 @@ static void state_line(const struct weir_state_info *s, const struct weir_state_
 		weir_buf_printf(b, " @ %s", weir_type_text(s->ns, ns, sizeof(ns)));
 	if (s->user_key)
 		weir_buf_printf(b, "%s[%s]", s->key ? " " : "", weir_type_text(s->user_key, uk, sizeof(uk)));
-	if (s->value && s->kind != WEIR_STATE_TIMER)
+	if (s->value && !weir_state_is_timer(s->kind))
 		weir_buf_printf(b, "%s%s", s->key || s->user_key ? " -> " : "", weir_type_text(s->value, value, sizeof(value)));
 	weir_buf_u8(b, '\n');
 }
@@ -234,7 +234,7 @@ static void operator_text(struct weir_view *v, const struct weir_operator_state 
 	weir_buf_printf(b, "\n%s%s%s", o->bold ? "\033[1m" : "", weir_operator_label(op, &o->uids, label, sizeof(label)), o->bold ? "\033[0m" : "");
 	if (weir_operator_uid(op, &o->uids, label, sizeof(label)))
 		weir_buf_printf(b, "  %s%s%s", op->name.len ? weir_slice_text(op->name, name, sizeof(name)) : "", op->name.len ? "  " : "", hex);
-	weir_buf_printf(b, "\n  parallelism %u, max %u, %s", op->parallelism, op->max_parallelism, bytes_text(weir_operator_bytes(op), size));
+	weir_buf_printf(b, "\n  parallelism %u, max %u, %s", op->parallelism, op->max_parallelism, weir_bytes_text(weir_operator_bytes(op), size));
 	if (weir_operator_layout(op)[0])
 		weir_buf_printf(b, ", keyed state %s", weir_operator_layout(op));
 	if (op->fully_finished)

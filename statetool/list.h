@@ -27,6 +27,8 @@ struct weir_list_options {
 /* The first damage is the result (WEIR_ECORRUPT...), after everything that can be told was told. */
 int weir_state_list(struct weir_view *v, const struct weir_list_options *o, struct weir_sink *sink, struct weir_error *err) WEIR_CHECK;
 
+/* Bytes for people: "12.3 KiB". Returns buf. */
+const char *weir_bytes_text(uint64_t n, char buf[24]);
 /* Bytes behind all handles of an operator. */
 uint64_t weir_operator_bytes(const struct weir_operator_state *op);
 

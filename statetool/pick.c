@@ -226,7 +226,7 @@ static int not_there(struct weir_view *v, const struct weir_operator_state *op, 
 	for (uint32_t i = 0; i < weir_view_nstates(v) && n < sizeof(list) - 1; i++) {
 		const struct weir_state_info *s = weir_view_state(v, i);
 
-		if ((op && s->op != op) || !s->name || !s->name[0] || (last && strcmp(last, s->name) == 0) || (s->kind == WEIR_STATE_TIMER && name && name[0] != '_'))
+		if ((op && s->op != op) || !s->name || !s->name[0] || (last && strcmp(last, s->name) == 0) || (weir_state_is_timer(s->kind) && name && name[0] != '_'))
 			continue;
 		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", s->name);
 		last = s->name;

@@ -46,5 +46,6 @@ int weir_pick_states(struct weir_view *v, const struct weir_operator_state *op, 
 /* Exactly one keyed state: WEIR_EINVALID when the name is ambiguous, naming the operators. */
 int weir_pick_state(struct weir_view *v, const struct weir_operator_state *op, const char *name, const struct weir_state_info **out, struct weir_error *err) WEIR_CHECK;
 bool weir_state_is_keyed(enum weir_state_kind k);
+static inline bool weir_state_is_timer(enum weir_state_kind k) { return k == WEIR_STATE_TIMER || k == WEIR_STATE_RAW_TIMER; }
 
 #endif

@@ -44,25 +44,16 @@ static int tell_unread(const struct weir_view *v, const struct weir_operator_sta
 
 static void plain_column(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *b)
 {
-	size_t from, to;
-
 	if (!bytes.ptr || (t && t->kind == WEIR_VOID))
 		return;
-	from = b->len;
-	weir_text_plain(t, bytes, b, NULL);
-	to = b->len;
-	for (size_t i = from; i < to; i++) /* a column stays one column, a line one line */
-		if (b->data[i] < 0x20 || b->data[i] == 0x7f) {
-			b->len = from;
-			weir_text_json(t, bytes, b);
-			break;
-		}
+	weir_text_column(t, bytes, b);
 	weir_buf_u8(b, '\t');
 }
 
 static void text_line(const struct weir_entry *e, const char *head, bool with_key, struct weir_buf *b)
 {
 	const struct weir_state_info *s = e->state;
+	size_t from;
 
 	weir_buf_text(b, head);
 	if (e->index >= 0)
@@ -71,10 +62,13 @@ static void text_line(const struct weir_entry *e, const char *head, bool with_ke
 		plain_column(s->key, e->key, b);
 	plain_column(s->ns, e->ns, b);
 	plain_column(s->user_key, e->user_key, b);
-	if (s->kind == WEIR_STATE_TIMER)
+	if (weir_state_is_timer(s->kind))
 		weir_buf_printf(b, "%lld", (long long)e->timestamp);
-	else
+	else {
+		from = b->len;
 		weir_text_value(e, b);
+		weir_text_safe(b, from);
+	}
 	if (e->undecodable)
 		weir_buf_printf(b, "\tundecodable: %s", e->undecodable);
 	weir_buf_u8(b, '\n');

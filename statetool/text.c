@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/src.h"
 #include "base/text.h"
+#include "statetool/pick.h"
 
 static void put_raw(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *out)
 {
@@ -142,6 +143,47 @@ bool weir_text_plain(const struct weir_type *t, struct weir_slice bytes, struct 
 	return ok;
 }
 
+static bool has_control(const struct weir_buf *b, size_t from, bool c0)
+{
+	for (size_t i = from; i < b->len; i++)
+		if ((c0 && b->data[i] < 0x20) || b->data[i] == 0x7f || (b->data[i] == 0xc2 && i + 1 < b->len && b->data[i + 1] < 0xa0))
+			return true;
+	return false;
+}
+
+void weir_text_safe(struct weir_buf *b, size_t from)
+{
+	struct weir_buf safe = { 0 };
+
+	if (!has_control(b, from, false))
+		return;
+	for (size_t i = from; i < b->len; i++) {
+		if (b->data[i] == 0x7f)
+			weir_buf_text(&safe, "\\u007f");
+		else if (b->data[i] == 0xc2 && i + 1 < b->len && b->data[i + 1] < 0xa0)
+			weir_buf_printf(&safe, "\\u00%02x", b->data[++i]);
+		else
+			weir_buf_u8(&safe, b->data[i]);
+	}
+	b->len = from;
+	weir_buf_put_slice(b, weir_buf_slice(&safe));
+	if (safe.code)
+		b->code = safe.code;
+	weir_buf_fini(&safe);
+}
+
+void weir_text_column(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *out)
+{
+	size_t from = out->len;
+
+	weir_text_plain(t, bytes, out, NULL);
+	if (!has_control(out, from, true))
+		return;
+	out->len = from;
+	weir_text_json(t, bytes, out);
+	weir_text_safe(out, from);
+}
+
 static bool parse_hex(const char *text, size_t len, struct weir_buf *out)
 {
 	size_t mark = out->len;
@@ -251,12 +293,12 @@ void weir_text_entry(const struct weir_entry *e, const char *head, struct weir_b
 		number("sub", e->subtask, &first, out);
 	if (e->index >= 0)
 		number("index", e->index, &first, out);
-	if (s && s->kind == WEIR_STATE_TIMER)
+	if (s && weir_state_is_timer(s->kind))
 		number("timestamp", e->timestamp, &first, out);
 	member("key", s ? s->key : NULL, e->key, &first, out);
 	member("ns", s ? s->ns : NULL, e->ns, &first, out);
 	member("uk", s ? s->user_key : NULL, e->user_key, &first, out);
-	if (!s || s->kind != WEIR_STATE_TIMER || e->undecodable) {
+	if (!s || !weir_state_is_timer(s->kind) || e->undecodable) {
 		weir_json_key(out, &first, "value");
 		weir_text_value(e, out);
 	}

@@ -16,6 +16,10 @@ bool weir_text_json(const struct weir_type *t, struct weir_slice bytes, struct w
 bool weir_text_value(const struct weir_entry *e, struct weir_buf *out);
 /* Plain text. False when it did not decode (the hex form was written). *out_null, may be NULL: the value is Java's null. */
 bool weir_text_plain(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *out, bool *out_null);
+/* The same for one column of a line on a terminal: text with control characters (C0, DEL, C1) is JSON instead, with each of them escaped. */
+void weir_text_column(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *out);
+/* Escape DEL and C1 control characters behind `from`, which JSON leaves as they are. */
+void weir_text_safe(struct weir_buf *b, size_t from);
 /* Plain text -> serialized. Text that is JSON of the type is understood too when `json` is set and the plain reading is none. */
 int weir_text_parse(const struct weir_type *t, const char *text, size_t len, bool json, struct weir_buf *out, struct weir_error *err) WEIR_CHECK;
 
