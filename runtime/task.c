@@ -192,6 +192,10 @@ int weir_op_emit_watermark(struct weir_op *op, int64_t w, struct weir_error *err
 	struct weir_task *t = op->task;
 
 	if (!op->node->nedges) {
+		int code = t->polled ? weir__task_send_start(t, err) : 0; /* in the first poll it is the restored one, which belongs before START */
+
+		if (code)
+			return code;
 		op->watermark_ms = w;
 		atomic_store_explicit(&t->watermark_ms, w, memory_order_relaxed);
 	}
@@ -269,15 +273,21 @@ static int take_snapshot(struct weir_task *t, struct weir_ckpt_request *r, struc
 	return code ? code : weir__task_snapshot(t, r, err);
 }
 
+#define POLLS_BEFORE_START 64
+
 static int poll_source(struct weir_task *t, int64_t now_ms, bool *out_more, struct weir_error *err);
 
 /* A source is asked for a checkpoint: its barrier goes between the batch before and the batch after, and behind START: a reader that waits for START from an
  * input whose barrier has come would wait for ever. */
 static int triggered(struct weir_task *t, struct weir_ckpt_request *r, struct weir_error *err)
 {
-	bool more;
-	int code = t->started || t->state != WEIR_TASK_RUNNING ? 0 : poll_source(t, weir_now_ms(t->clock), &more, err);
+	bool more = true;
+	int code = 0;
 
+	for (int n = 0; !code && more && !t->started && t->state == WEIR_TASK_RUNNING && n < POLLS_BEFORE_START; n++)
+		code = poll_source(t, weir_now_ms(t->clock), &more, err);
+	if (!code && t->state == WEIR_TASK_RUNNING)
+		code = weir__task_send_start(t, err);
 	if (code)
 		return code;
 	if (r->kind == WEIR_COORD_DRAIN && t->state == WEIR_TASK_RUNNING) {
@@ -493,7 +503,10 @@ static int poll_source(struct weir_task *t, int64_t now_ms, bool *out_more, stru
 		t->source_ended = true;
 		return finish_ops(t, err);
 	}
-	return weir__task_send_start(t, err);
+	/* A source that goes through empty files says nothing until it has rows or ends: neighbours that waited for its START only by chance would have late
+	 * rows by chance. Its first rows send START themselves. */
+	t->polled = true;
+	return got == WEIR_POLL_MORE ? 0 : weir__task_send_start(t, err);
 }
 
 /* ---- processing time ---- */

@@ -119,6 +119,7 @@ struct weir_task {
 	uint32_t waiting_in;             /* inputs that have not started: no rows are taken before it is 0 */
 	bool *started_in;                /* of each input */
 	bool started;                    /* START was sent */
+	bool polled;                     /* sources: once at least */
 	struct weir_firing firing;       /* while it is on no input is taken */
 	bool source_ended;
 	bool stop_requested;             /* the snapshot of a stop was taken: nothing that would change the state or the output happens any more */

@@ -277,3 +277,137 @@ void sim_oracle(const struct sim_scenario *s, uint32_t nrows, struct sim_lines *
 	of[s->graph](s, nrows, out);
 	sim_lines_sort(out);
 }
+
+/* ---- several subtasks with data ---- */
+
+/* What is there of one window: rows expected, and found in its result or late. */
+struct account {
+	int64_t n, sum, got_n, got_sum, results;
+};
+
+static uint32_t splits_in(const struct sim_scenario *s, uint32_t file)
+{
+	return s->split_bytes && s->file_size[file] ? (uint32_t)((s->file_size[file] + s->split_bytes - 1) / s->split_bytes) : 1;
+}
+
+static uint32_t subtask_of(const struct sim_scenario *s, const struct sim_row *r)
+{
+	uint32_t number = s->split_bytes ? (uint32_t)(r->offset / s->split_bytes) : 0;
+
+	for (uint32_t f = 0; f < r->file; f++)
+		number += splits_in(s, f);
+	return number % s->source_parallelism;
+}
+
+/* For each row: is it late by what its subtask had read before it? */
+static void own_lateness(const struct sim_scenario *s, bool late[SIM_ROWS_MAX])
+{
+	for (uint32_t task = 0; task < s->source_parallelism; task++) {
+		int64_t last = INT64_MIN, max = INT64_MIN;
+		const struct sim_row *before = NULL;
+		uint32_t count = 0;
+
+		for (uint32_t i = 0; i < s->nrows; i++) {
+			const struct sim_row *r = &s->rows[i];
+
+			if (subtask_of(s, r) != task)
+				continue;
+			if (s->direct_times && before && split_of(s, r) != split_of(s, before)) {
+				max = INT64_MIN;
+				count = 0;
+			}
+			before = r;
+			late[i] = floor_to(r->t, s->size_ms) + s->size_ms - 1 <= last;
+			if (!r->bad)
+				max = r->t > max ? r->t : max;
+			else if (!s->direct_times)
+				continue;
+			if (++count % s->every_rows == 0 && max != INT64_MIN && max - s->bound_ms - 1 > last)
+				last = max - s->bound_ms - 1;
+		}
+	}
+}
+
+static bool is_row(const struct sim_scenario *s, uint32_t i) { return !s->rows[i].bad && (!s->filter || scaled(&s->rows[i]) % 5 != 0); }
+
+static struct account *account_of(const struct sim_scenario *s, struct account *all, const char *key, int64_t start)
+{
+	for (uint32_t i = 0; i < s->nrows; i++) /* the first row of a window stands for it */
+		if (is_row(s, i) && strcmp(sim_key(s->rows[i].key), key) == 0 && floor_to(s->rows[i].t, s->size_ms) == start)
+			return &all[i];
+	return NULL;
+}
+
+/* A late row: which one it is; each once. */
+static bool take_late(const struct sim_scenario *s, const char *key, int64_t t, int v, const bool *late, bool *taken)
+{
+	for (uint32_t i = 0; i < s->nrows; i++)
+		if (is_row(s, i) && late[i] && !taken[i] && s->rows[i].t == t && scaled(&s->rows[i]) == v && strcmp(sim_key(s->rows[i].key), key) == 0)
+			return taken[i] = true;
+	return false;
+}
+
+static bool account_line(const struct sim_scenario *s, const char *line, const bool *late, bool *taken, struct account *all)
+{
+	long long t = 0, start = 0, n = 1, sum = 0;
+	char key[64] = "";
+	struct account *a;
+	int v = 0, at = 0;
+
+	if (sscanf(line, "late: {\"t\":%lld,\"k\":\"%n", &t, &at) == 1 && at) {
+		size_t len = strcspn(line + at, "\"");
+
+		snprintf(key, sizeof(key), "%.*s", (int)len, line + at);
+		if (sscanf(line + at + len, "\",\"v\":%d", &v) != 1 || !take_late(s, key, t, v, late, taken))
+			return false;
+		start = floor_to(t, s->size_ms);
+		sum = v;
+	} else if (strncmp(line, "win: ", 5) == 0) {
+		size_t len = strcspn(line + 5, ",");
+
+		snprintf(key, sizeof(key), "%.*s", (int)len, line + 5);
+		if (sscanf(line + 5 + len, ",%lld,%lld,%lld", &start, &n, &sum) != 3)
+			return false;
+	} else {
+		return false;
+	}
+	a = account_of(s, all, key, start);
+	if (!a)
+		return false;
+	a->got_n += n;
+	a->got_sum += sum;
+	a->results += line[0] == 'w';
+	return true;
+}
+
+bool sim_loose_check(const struct sim_scenario *s, const struct sim_lines *got, bool finished, char *why, size_t why_size)
+{
+	struct account all[SIM_ROWS_MAX] = { 0 };
+	bool late[SIM_ROWS_MAX] = { false }, taken[SIM_ROWS_MAX] = { false };
+
+	own_lateness(s, late);
+	for (uint32_t i = 0; i < s->nrows; i++) {
+		struct account *a = is_row(s, i) ? account_of(s, all, sim_key(s->rows[i].key), floor_to(s->rows[i].t, s->size_ms)) : NULL;
+
+		if (a) {
+			a->n++;
+			a->sum += scaled(&s->rows[i]);
+		}
+	}
+	for (size_t i = 0; i < got->v.len; i++)
+		if (!account_line(s, got->v.items[i], late, taken, all)) {
+			snprintf(why, why_size, ": no such result, or not late by its own subtask, or too often: %s", got->v.items[i]);
+			return false;
+		}
+	for (uint32_t i = 0; i < s->nrows; i++) {
+		const struct account *a = &all[i];
+
+		if (a->got_n > a->n || a->results > 1 || (finished && (a->got_n != a->n || a->got_sum != a->sum))) {
+			snprintf(why, why_size, ": window of %s at %lld: %lld rows with sum %lld are there in %lld results, %lld with sum %lld were read", sim_key(s->rows[i].key),
+				 (long long)floor_to(s->rows[i].t, s->size_ms), (long long)a->got_n, (long long)a->got_sum, (long long)a->results, (long long)a->n,
+				 (long long)a->sum);
+			return false;
+		}
+	}
+	return true;
+}

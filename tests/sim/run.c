@@ -18,6 +18,8 @@
 #define STEPS_MAX 100000 /* many times what a job needs */
 #define PATIENCE 20000   /* then a job whose checkpoints always expire is killed */
 #define REQUESTS_MAX 3
+#define CHAIN_MAX 10     /* processes in a row that are asked to stop */
+#define PATIENT_MS 600000 /* a checkpoint that expires after so long was forgotten by somebody */
 
 struct request {
 	uint64_t at_step; /* 0: none */
@@ -38,12 +40,13 @@ struct run {
 	struct request requests[REQUESTS_MAX];
 	struct weir_job *job;
 	int64_t acked;         /* newest checkpoint known to be complete, of all attempts */
-	bool stopping, asked_to_stop, drained;
+	bool stopping, asked_to_stop, drained, ever_drained;
 	/* what an operator would start from */
 	char *savepoint;       /* URI, or NULL: newer than the checkpoints, and the job went on from it */
 	int64_t savepoint_id;
 	char *stopped;         /* URI, or NULL: of the stop that ended the last attempt, told or found */
 	int64_t stopped_id;
+	bool may_have_stopped; /* nobody was told, but its savepoint may be there */
 	uint32_t restarts_before; /* of the job, when the stop was asked for */
 	uint64_t hash;
 };
@@ -140,8 +143,12 @@ static void on_stopped(void *arg, int code, const char *uri, const struct weir_e
 static void plan_requests(struct run *r)
 {
 	memset(r->requests, 0, sizeof(r->requests));
-	if (!r->s.with_requests || r->attempt > 3)
+	if (!r->s.with_requests || r->attempt > (r->s.chain ? CHAIN_MAX : 3))
 		return;
+	if (r->s.chain) {
+		r->requests[0] = (struct request){ 1 + below(r, chance(r, 8) ? 60 : 200), { .kind = WEIR_JOB_STOP, .native = chance(r, 8), .answer = on_stopped, .arg = r } };
+		return;
+	}
 	for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
 		struct request *q = &r->requests[i];
 		uint32_t kind = below(r, 8);
@@ -320,6 +327,9 @@ static char *choose_start(struct run *r)
 		uri = strdup(r->savepoint);
 		id = r->savepoint_id;
 	}
+	if (r->may_have_stopped)
+		(void)!weir_fs_list(r->fs.memory, "/sp", find_stopped, r, NULL); /* none were taken, perhaps */
+	r->may_have_stopped = false;
 	/* told: as new as the checkpoint that came with it. Not told: newer than any, or that checkpoint is there too */
 	if (r->stopped && r->stopped_id >= id - 1 && chance(r, 8)) {
 		free(uri);
@@ -340,6 +350,8 @@ static void on_job_event(void *arg, const char *text)
 {
 	struct run *r = arg;
 
+	if (strstr(text, "expired") && r->job->cfg.timeout_ms >= PATIENT_MS && !r->fs.struck && !r->fs.crashed)
+		fail(r, "%s, though nothing had been struck and it had all the time", text);
 	if (r->verbose)
 		printf("              %s\n", text);
 }
@@ -369,6 +381,7 @@ static void ask(struct run *r)
 		if (q->r.kind == WEIR_JOB_STOP) {
 			r->stopping = r->asked_to_stop = true;
 			r->drained |= q->r.drain;
+			r->ever_drained |= q->r.drain;
 			r->restarts_before = r->job->status.restarts;
 		}
 		if (r->verbose)
@@ -419,7 +432,7 @@ static bool excused(const struct run *r)
 {
 	const struct weir_job_config *c = &r->s.config;
 
-	return r->fs.struck || sim_graph_struck() || (r->job->status.failed_checkpoints && (c->tolerable_failed >= 0 || r->asked_to_stop));
+	return r->fs.struck || sim_graph_struck() || (r->job->status.failed_checkpoints && r->job->cfg.timeout_ms < PATIENT_MS && (c->tolerable_failed >= 0 || r->asked_to_stop));
 }
 
 static void after_run(struct run *r, bool *out_done)
@@ -429,8 +442,7 @@ static void after_run(struct run *r, bool *out_done)
 	enum weir_job_state state = r->job->state;
 
 	r->out->restarts += r->job->status.restarts;
-	if (r->stopping && !r->stopped && r->job->status.restarts == r->restarts_before && !r->drained)
-		(void)!weir_fs_list(r->fs.memory, "/sp", find_stopped, r, NULL); /* none were taken, perhaps */
+	r->may_have_stopped = r->stopping && !r->stopped && !r->drained && r->job->status.restarts == r->restarts_before;
 	if (sim_host_misuse(r->host))
 		fail(r, "%s", sim_host_misuse(r->host));
 	if (r->verbose)
@@ -438,6 +450,7 @@ static void after_run(struct run *r, bool *out_done)
 		       (double)sim_host_now_ns(r->host) / 1e6, code ? ": " : "", code ? err.msg : "");
 	if (r->fs.crashed || state == WEIR_JOB_CANCELED)
 		return;
+	r->drained |= r->job->finished_before && r->ever_drained; /* a drained job has finished, even if it was another process that drained it */
 	if (state == WEIR_JOB_FINISHED)
 		*out_done = !r->stopping || r->drained;
 	else if (!excused(r))
@@ -452,6 +465,8 @@ static bool start(struct run *r, struct weir_env *env, const char *restore, stru
 	struct weir_plan *plan;
 	uint64_t seed = weir_rng_next(&r->rng);
 
+	if (r->s.rescales)
+		r->s.source_parallelism = 1 + below(r, 3);
 	sim_graph_build(&r->s, env);
 	if (weir_plan_make(env, p < r->s.max_parallelism ? p : r->s.max_parallelism, r->s.max_parallelism, &plan, err) != 0) {
 		fail(r, "the plan was refused: %s", err->msg);
@@ -459,7 +474,7 @@ static bool start(struct run *r, struct weir_env *env, const char *restore, stru
 	}
 	c.restore = restore;
 	if (r->attempt >= r->s.attempts)
-		c.timeout_ms = 600000;
+		c.timeout_ms = PATIENT_MS;
 	if (weir_job_new(plan, &c, sim_host_base(r->host), seed, &r->job, err) != 0) {
 		r->job = NULL;
 		return false;
@@ -531,9 +546,15 @@ static void compare(struct run *r, bool finished)
 	char why[1800];
 	bool same;
 
-	sim_oracle(&r->s, r->s.nrows, &want);
 	sim_lines_read(&got, &r->fs, &hidden);
 	sim_lines_sort(&got);
+	if (r->s.loose) {
+		if (!sim_loose_check(&r->s, &got, finished, why, sizeof(why)))
+			fail(r, "%s%s", finished ? "the result is wrong" : "something is committed that is no result", why);
+		sim_lines_fini(&got);
+		return;
+	}
+	sim_oracle(&r->s, r->s.nrows, &want);
 	same = sim_lines_compare(&want, &got, !r->s.exactly_once, !finished, why, sizeof(why));
 	if (!same && finished && r->drained && r->s.graph == SIM_TIMED)
 		same = matches_a_prefix(r, &got);

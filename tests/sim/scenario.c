@@ -53,15 +53,26 @@ static void make_graph(struct sim_scenario *s, struct weir_rng *r)
 	s->unchained = chance(r, 5) ? (uint32_t)weir_rng_next(r) : 0;
 	s->sink_parallelism = chance(r, 4) ? 1 + below(r, 3) : 0;
 	s->source_parallelism = s->graph == SIM_SEQUENCE && s->in_order ? 1 : chance(r, 4) ? 1 + below(r, 3) : 0;
-	if (s->graph == SIM_TIMED) /* the order of the data decides: one subtask has it all */
-		s->source_parallelism = chance(r, 8) ? 1 : 1 + below(r, 3);
+	if (s->graph == SIM_TIMED) {
+		s->loose = chance(r, 3);
+		s->rescales = !s->loose && chance(r, 5);
+		s->source_parallelism = !s->loose && chance(r, 8) ? 1 : 1 + below(r, 3);
+	}
+	if (s->loose) {
+		s->sliding = false;
+		s->slide_ms = s->size_ms;
+		s->lateness_ms = 0;
+		s->late_sink = true;
+		s->finishers = 0;
+	}
 	s->rows_per_second = chance(r, 2) ? range(r, 500, 50000) : 0;
 	s->split_bytes = chance(r, 5) ? (uint64_t)range(r, 20, 300) : 0;
-	if (s->graph == SIM_TIMED && s->source_parallelism > 1) {
+	if (s->graph == SIM_TIMED && !s->loose && (s->source_parallelism > 1 || s->rescales)) { /* the order of the data decides: one subtask has it all */
+		uint32_t f = below(r, s->nfiles);
+
 		s->split_bytes = 0;
-		s->nfiles = 1;
-		for (uint32_t i = 0; i < s->nrows; i++)
-			s->rows[i].file = 0;
+		for (uint32_t i = 0; i < s->nrows; i++) /* the other files are empty: a rescale gives the one to another subtask */
+			s->rows[i].file = f;
 	}
 }
 
@@ -110,8 +121,9 @@ void sim_scenario_make(struct sim_scenario *s, uint64_t seed)
 	make_config(s, &r);
 	s->attempts = !s->stored || chance(&r, 2) ? 0 : 1 + below(&r, 6);
 	s->calm = chance(&r, 10) ? 0 : below(&r, 8);
-	s->with_requests = s->stored && chance(&r, 6);
-	s->may_drain = s->with_requests && chance(&r, 6);
+	s->chain = s->stored && chance(&r, s->rescales ? 12 : 1);
+	s->with_requests = s->chain || (s->stored && chance(&r, 6));
+	s->may_drain = s->with_requests && !s->chain && !s->loose && chance(&r, 6);
 	/* what is thrown together decides about order where several subtasks read: rows of one key must then mean the same in any order */
 	if (s->graph == SIM_SEQUENCE && !s->source_parallelism)
 		s->in_order = false;
@@ -152,12 +164,12 @@ void sim_scenario_print(const struct sim_scenario *s)
 
 	printf("seed %llu: %s, %u rows, %u files, split_bytes %llu, %u keys, max parallelism %u\n", (unsigned long long)s->seed, names[s->graph], s->nrows, s->nfiles,
 	       (unsigned long long)s->split_bytes, s->nkeys, s->max_parallelism);
-	printf("  finishers %u %s%s%s%s size %lld slide %lld lateness %lld bound %lld timer %lld every %u threshold %d copies %u%s%s unchained %x sinks %u source %u rate %lld\n",
-	       s->finishers, s->direct_times ? "direct " : "", s->filter ? "filter " : "", s->text_acc ? "text " : "", s->late_sink ? "late" : "", (long long)s->size_ms,
+	printf("  %s%sfinishers %u %s%s%s%s size %lld slide %lld lateness %lld bound %lld timer %lld every %u threshold %d copies %u%s%s unchained %x sinks %u source %u rate %lld\n",
+	       s->loose ? "loose " : "", s->rescales ? "rescales " : "", s->finishers, s->direct_times ? "direct " : "", s->filter ? "filter " : "", s->text_acc ? "text " : "", s->late_sink ? "late" : "", (long long)s->size_ms,
 	       (long long)s->slide_ms, (long long)s->lateness_ms, (long long)s->bound_ms, (long long)s->timer_ms, s->every_rows, s->threshold, s->copies,
 	       s->with_union ? " union" : "", s->in_order ? " in-order" : "", s->unchained, s->sink_parallelism, s->source_parallelism, (long long)s->rows_per_second);
 	printf("  interval %lld pause %lld timeout %lld concurrent %u tolerable %d %s retained %u inline %llu meta %d restart %s%s; %u faulty attempts%s%s\n",
 	       (long long)c->interval_ms, (long long)c->min_pause_ms, (long long)c->timeout_ms, c->max_concurrent, c->tolerable_failed,
 	       s->exactly_once ? "exactly-once" : "at-least-once", c->num_retained, (unsigned long long)c->inline_threshold, c->meta_version,
-	       weir_restart_kind_name(c->restart.kind), s->stored ? "" : " not stored", s->attempts, s->with_requests ? ", requests" : "", s->may_drain ? ", drains" : "");
+	       weir_restart_kind_name(c->restart.kind), s->stored ? "" : " not stored", s->attempts, s->chain ? ", stops" : s->with_requests ? ", requests" : "", s->may_drain ? ", drains" : "");
 }

@@ -18,7 +18,7 @@
 /* ---- scenario.c ---- */
 
 enum sim_graph {
-	SIM_TIMED,    /* event time: windows, late rows, a process function with timers. One source subtask: lateness is a matter of order */
+	SIM_TIMED,    /* event time: windows, late rows, a process function with timers. One source subtask has the data: lateness is a matter of order */
 	SIM_WORDS,    /* running counts: any parallelism */
 	SIM_FLOW,     /* no state: rebalance, broadcast, union, filters */
 	SIM_SEQUENCE, /* a reduce over numbers; in order when one subtask makes them */
@@ -60,6 +60,8 @@ struct sim_scenario {
 	uint32_t sink_parallelism;
 	int64_t rows_per_second;
 	uint32_t source_parallelism; /* 0: the job's */
+	bool rescales;              /* TIMED: the source's parallelism is drawn anew for each process; one split has all the data */
+	bool loose;                 /* TIMED: several subtasks have data. Windows only, without allowed lateness: sim_loose_check() */
 	/* the job */
 	uint32_t max_parallelism;
 	struct weir_job_config config;
@@ -68,6 +70,7 @@ struct sim_scenario {
 	uint32_t attempts;          /* that may meet faults; what comes later is left in peace */
 	uint32_t calm;              /* chance, of 16, that an attempt meets none */
 	bool with_requests, may_drain;
+	bool chain;                 /* every process is asked to stop early: one rescale after another */
 };
 
 void sim_scenario_make(struct sim_scenario *s, uint64_t seed);
@@ -141,6 +144,9 @@ void sim_lines_read(struct sim_lines *l, struct sim_fs *fs, uint32_t *out_hidden
 
 /* What must be committed when the first nrows rows (all of them: s->nrows) were the input. */
 void sim_oracle(const struct sim_scenario *s, uint32_t nrows, struct sim_lines *out);
+/* Where several source subtasks have data, which rows are late depends on their order in time. What holds all the same: each row is in one window's result or
+ * is late, once; and it is late only if the rows that its own subtask had read before it make it so. */
+bool sim_loose_check(const struct sim_scenario *s, const struct sim_lines *got, bool finished, char *why, size_t why_size);
 
 /* ---- run.c ---- */
 
