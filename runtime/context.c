@@ -25,6 +25,7 @@ struct weir_ctx *weir_ctx_new(struct weir_op *op, struct weir_error *err)
 		return NULL;
 	}
 	c->op = op;
+	c->key_size = op->backend ? op->node->key->type->size : 0;
 	c->err = (struct weir_error)WEIR_ERROR_INIT;
 	c->time_ms = WEIR_NO_TIME;
 	c->out.ctx = c;
@@ -70,7 +71,8 @@ int64_t weir_time(const struct weir_ctx *c) { return c->time_ms; }
 int64_t weir_watermark(const struct weir_ctx *c) { return c->op->watermark_ms; }
 int64_t weir_processing_time(const struct weir_ctx *c) { return weir_op_now_ms(c->op); }
 uint32_t weir_subtask(const struct weir_ctx *c) { return c->op->subtask; }
-const void *weir_key(const struct weir_ctx *c) { return c->key ? c->key : c->op->backend ? weir_backend_key(c->op->backend) : NULL; }
+static const void *key_of_row(const struct weir_ctx *c) { return (const char *)c->keyed->keys + (size_t)c->key_row * c->key_size; }
+const void *weir_key(const struct weir_ctx *c) { return c->keyed ? key_of_row(c) : c->op->backend ? weir_backend_key(c->op->backend) : NULL; }
 void weir_accumulate(struct weir_ctx *c, const char *name, int64_t n) { weir_op_accumulate(c->op, name, n); }
 
 void weir_op_accumulate(struct weir_op *op, const char *name, int64_t n)
@@ -249,20 +251,28 @@ static void remember(struct weir_ctx *c, int code)
 		weir_error_set(&c->err, code, "a state access failed");
 }
 
-/* Before an access: no error so far, and the row's key is current. */
-static bool ready(struct weir_ctx *c)
+/* Make the row's key current. */
+static void take_key(struct weir_ctx *c)
 {
-	const void *key = c->key;
+	const struct weir_batch *b = c->keyed;
+	const void *key = key_of_row(c);
+	uint64_t hash = b->hashes[c->key_row];
+	uint32_t group = b->groups[c->key_row];
 
-	if (key && c->err.code == 0) {
-		c->key = NULL;
-		if (!weir_backend_reach_key(c->op->backend, key, c->key_hash, c->key_group))
-			remember(c, weir_backend_set_key_hashed(c->op->backend, key, c->key_hash, c->key_group, &c->err));
-	}
+	c->keyed = NULL;
+	if (!weir_backend_reach_key(c->op->backend, key, hash, group))
+		remember(c, weir_backend_set_key_hashed(c->op->backend, key, hash, group, &c->err));
+}
+
+/* Before an access: no error so far, and the row's key is current. */
+static inline bool ready(struct weir_ctx *c)
+{
+	if (c->keyed && c->err.code == 0)
+		take_key(c);
 	return c->err.code == 0;
 }
 
-static bool usable(struct weir_ctx *c, const struct weir_state *s) { return s && ready(c); }
+static inline bool usable(struct weir_ctx *c, const struct weir_state *s) { return s && ready(c); }
 
 const void *weir_value(struct weir_value_state *s)
 {

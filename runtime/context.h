@@ -26,9 +26,9 @@ struct weir_ctx {
 	bool opening;
 	struct weir_timers *timers;
 	/* The row's key, made the backend's current one only when the function asks for state, a timer or the key: most calls look at the row and return. */
-	const void *key;                 /* native; NULL = the backend has it already */
-	uint64_t key_hash;
-	uint32_t key_group;
+	const struct weir_batch *keyed;  /* the batch it lies in; NULL = the backend has it already */
+	uint32_t key_row;                /* of keyed */
+	uint32_t key_size;
 	struct weir_out out;
 	struct weir_arena states;        /* handles of states */
 	void *row;                       /* scratch for WEIR_ROW_BLOCK input rows */
@@ -38,29 +38,40 @@ struct weir_ctx {
 struct weir_rows {
 	const struct weir_batch *in;
 	const uint16_t *pick;
-	uint32_t n, i;
+	uint32_t n, i;                   /* rows; those given */
 	uint32_t row;                    /* number in the batch of the record that next() gave */
-	int64_t time_ms;
-	char *block;
-	uint32_t size;
+	uint32_t size;                   /* of a record */
+	uint32_t left;                   /* records that are made and not given */
+	char *block, *next;              /* the next of them */
 };
 static inline struct weir_rows weir__rows(struct weir_ctx *c, const struct weir_batch *in, const uint16_t *pick, uint32_t n)
 {
-	return (struct weir_rows){ .in = in, .pick = pick, .n = n, .block = c->row, .size = in->type->size };
+	return (struct weir_rows){ .in = in, .pick = pick, .n = n, .block = c->row, .next = c->row, .size = in->type->size };
+}
+/* Make the records of the next block. False at the end. */
+static inline bool weir__rows_block(struct weir_rows *it)
+{
+	uint32_t n = it->n - it->i < WEIR_ROW_BLOCK ? it->n - it->i : WEIR_ROW_BLOCK;
+
+	weir_batch_rows(it->in, it->pick ? it->pick + it->i : NULL, it->i, n, it->block);
+	it->next = it->block;
+	it->left = n;
+	return n > 0;
 }
 /* NULL at the end. Also sets c->time_ms. */
 static inline const void *weir__rows_next(struct weir_rows *it, struct weir_ctx *c)
 {
-	uint32_t k = it->i % WEIR_ROW_BLOCK;
+	char *record;
 
-	if (it->i == it->n)
+	if (__builtin_expect(it->left == 0, 0) && !weir__rows_block(it))
 		return NULL;
-	if (k == 0)
-		weir_batch_rows(it->in, it->pick ? it->pick + it->i : NULL, it->i, it->n - it->i < WEIR_ROW_BLOCK ? it->n - it->i : WEIR_ROW_BLOCK, it->block);
+	it->left--;
+	record = it->next;
+	it->next += it->size;
 	it->row = it->pick ? it->pick[it->i] : it->i;
 	it->i++;
 	c->time_ms = it->in->times ? it->in->times[it->row] : WEIR_NO_TIME;
-	return it->block + (size_t)k * it->size;
+	return record;
 }
 
 /* The context of op; out->type is the node's. */

@@ -11,8 +11,24 @@ struct function_op {
 	struct weir_ctx *c;
 	void *out_row;                      /* map: scratch for WEIR_ROW_BLOCK output rows */
 	bool plain;                         /* map: the output type is made of flat fields and text */
+	uint32_t *texts, ntexts;            /* map: where in a record the text is */
 	uint16_t picked[WEIR_BATCH_ROWS + 1]; /* filters */
 };
+
+static bool find_texts(struct function_op *f, const struct weir_type *t)
+{
+	bool record = t->kind >= WEIR_TUPLE && t->kind <= WEIR_POJO;
+	uint32_t n = record ? t->nfields : 1;
+
+	f->texts = weir_arena_zero(&f->c->states, (n + 1) * sizeof(*f->texts));
+	for (uint32_t i = 0; f->texts && i < n; i++) {
+		enum weir_kind kind = record ? t->fields[i].type->kind : t->kind;
+
+		if (kind == WEIR_STRING || kind == WEIR_BYTES)
+			f->texts[f->ntexts++] = record ? t->fields[i].offset : 0;
+	}
+	return f->texts != NULL;
+}
 
 static int function_open(struct weir_op *op, struct weir_error *err)
 {
@@ -24,7 +40,7 @@ static int function_open(struct weir_op *op, struct weir_error *err)
 		return WEIR_ENOMEM;
 	f->out_row = weir_arena_zero(&f->c->states, (size_t)cfg->out->size * WEIR_ROW_BLOCK + 1);
 	f->plain = weir_batch_is_plain(cfg->out);
-	return f->out_row ? 0 : weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	return f->out_row && find_texts(f, cfg->out) ? 0 : weir_error_set(err, WEIR_ENOMEM, "out of memory");
 }
 
 static void function_close(struct weir_op *op)
@@ -51,15 +67,12 @@ static int flat_map_batch(struct weir_op *op, struct weir_batch *in, const struc
 }
 
 /* Long text of an output record is copied into the batch: what it points to may change with the next call. */
-static bool own_text(struct weir_batch *b, const struct weir_type *t, void *record)
+static bool own_text(const struct function_op *f, struct weir_batch *b, char *record)
 {
-	bool is_record = t->kind >= WEIR_TUPLE && t->kind <= WEIR_POJO;
+	for (uint32_t i = 0; i < f->ntexts; i++) {
+		struct weir_str *s = (struct weir_str *)(void *)(record + f->texts[i]);
 
-	for (uint32_t i = 0, n = is_record ? t->nfields : 1; i < n; i++) {
-		const struct weir_type *f = is_record ? t->fields[i].type : t;
-		struct weir_str *s = (struct weir_str *)(void *)((char *)record + (is_record ? t->fields[i].offset : 0));
-
-		if (!(f->flags & WEIR_TYPE_FLAT) && s->len > WEIR_STR_INLINE && !weir_str_is_null(s) && !weir_arena_str(weir_batch_arena(b), *s, s))
+		if (s->len > WEIR_STR_INLINE && !weir_str_is_null(s) && !weir_arena_str(weir_batch_arena(b), *s, s))
 			return false;
 	}
 	return true;
@@ -69,27 +82,28 @@ static bool own_text(struct weir_batch *b, const struct weir_type *t, void *reco
 static int map_plain(struct function_op *f, struct weir_rows *it, struct weir_batch *out, struct weir_error *err)
 {
 	const struct weir_function_config *cfg = f->base.config;
-	struct weir_type *t = cfg->out;
+	weir_map_fn *fn = cfg->fn.map;
+	size_t size = cfg->out->size;
+	struct weir_ctx *c = f->c;
 	int64_t times[WEIR_ROW_BLOCK];
-	int code = 0;
 
-	while (!code && it->i < it->n) {
-		const void *row;
+	while (weir__rows_block(it)) {
+		char *to = f->out_row;
 		uint32_t n = 0;
 
-		memset(f->out_row, 0, (size_t)t->size * WEIR_ROW_BLOCK);
-		while (!code && n < WEIR_ROW_BLOCK && (row = weir__rows_next(it, f->c)) != NULL) {
-			char *to = (char *)f->out_row + (size_t)n * t->size;
+		memset(to, 0, it->left * size);
+		for (; it->left; to += size) {
+			int code = weir_ctx_result(c, fn(c, weir__rows_next(it, c), to), err);
 
-			code = weir_ctx_result(f->c, cfg->fn.map(f->c, row, to), err);
-			if (!code && !(t->flags & WEIR_TYPE_FLAT) && !own_text(out, t, to))
-				code = weir_error_set(err, WEIR_ENOMEM, "out of memory for a row");
-			times[n++] = f->c->time_ms;
+			if (code)
+				return code;
+			if (f->ntexts && !own_text(f, out, to))
+				return weir_error_set(err, WEIR_ENOMEM, "out of memory for a row");
+			times[n++] = c->time_ms;
 		}
-		if (!code)
-			weir_batch_append_rows(out, f->out_row, n, times);
+		weir_batch_append_rows(out, f->out_row, n, times);
 	}
-	return code;
+	return 0;
 }
 
 static int map_batch(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err)

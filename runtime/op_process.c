@@ -45,19 +45,16 @@ static int process_batch(struct weir_op *op, struct weir_batch *in, const struct
 	struct process_op *s = (struct process_op *)op;
 	const uint16_t *pick = rows ? rows->rows : NULL;
 	struct weir_rows it = weir__rows(s->c, in, pick, pick ? rows->n : in->rows);
-	size_t key_size = op->backend ? op->node->key->type->size : 0;
+	const struct weir_batch *keyed = op->backend ? in : NULL;
 	const void *row;
 	int code = 0;
 
 	while (!code && (row = weir__rows_next(&it, s->c)) != NULL) {
-		if (op->backend) {
-			s->c->key = (const char *)in->keys + it.row * key_size;
-			s->c->key_hash = in->hashes[it.row];
-			s->c->key_group = in->groups[it.row];
-		}
+		s->c->keyed = keyed;
+		s->c->key_row = it.row;
 		code = weir_ctx_result(s->c, s->p->element(s->c, s->self, row, &s->c->out), err);
 	}
-	s->c->key = NULL;
+	s->c->keyed = NULL;
 	if (!code && op->backend)
 		code = weir_backend_settle(op->backend, err);
 	return code ? code : weir_out_flush(&s->c->out, err);
