@@ -134,11 +134,15 @@ const struct weir_command weir_cmd_state_get = {
 static int dump_run(const struct weir_args *args, struct weir_error *err)
 {
 	struct weir_opened o;
+	struct weir_dump_result r;
 	int rc = weir_opened_init(args, NULL, &o, err);
 
 	if (rc)
 		return rc;
-	rc = weir_dump(o.view, weir_cli_put, NULL, NULL, err);
+	rc = weir_dump(o.view, weir_cli_put, NULL, &r, err);
+	if (rc == 0 && r.damaged)
+		rc = weir_error_set(err, WEIR_ECORRUPT, "%llu of %llu entries are damaged: `weir state verify` says where", (unsigned long long)r.damaged,
+				    (unsigned long long)r.entries);
 	return weir_opened_fini(&o, rc, err);
 }
 
@@ -148,7 +152,8 @@ const struct weir_command weir_cmd_state_dump = {
 	.min_words = 1,
 	.max_words = 1,
 	.summary = "print every entry of every state with its canonical bytes, for comparison",
-	.about = "One JSON object per entry, in the order and form that a dump by Flink's own classes has, and a last line with counts and a hash.",
+	.about = "One JSON object per entry, in the order and form that a dump by Flink's own classes has, and a last line with counts and a hash.\n"
+		 "Status 7 when entries are damaged; they are printed as far as they go, with the reason.",
 	.examples = "  diff <(weir state dump a) <(weir state dump b)",
 	.flags = WEIR_COMMAND_FILES,
 	.run = dump_run,
@@ -185,7 +190,7 @@ const struct weir_command weir_cmd_state_verify = {
 	.max_words = 1,
 	.summary = "read every byte of a savepoint or checkpoint and print what is wrong",
 	.about = "One problem a line on stdout; nothing when all is well. Status 7 when anything is damaged; then the newest complete checkpoint beside it\n"
-		 "is named. Status 2 when nothing is, but some state is in a layout that this version does not read.",
+		 "is named. Status 2 when nothing is, but some state is not understood: then each such state is a line \"not read: ...\".",
 	.examples = "  weir state verify checkpoints/0123456789abcdef0123456789abcdef/chk-42",
 	.flags = WEIR_COMMAND_FILES,
 	.run = verify_run,

@@ -2,6 +2,9 @@
 /*
  * weir state verify. The checks are weir_view_verify's; here they become lines, and the neighbours of a damaged checkpoint are
  * searched for one to go on from.
+ *
+ * 1. Damage is a line when it is found. What is not understood is counted by operator, state and reason: one line each at the end.
+ * 2. Of a root the newest complete checkpoint is read; damaged ones that are newer are damage, too. One that was never completed is passed over in silence.
  */
 #include "statetool/verify.h"
 
@@ -12,13 +15,23 @@
 
 #include "base/json.h"
 #include "base/order.h"
+#include "base/text.h"
 #include "base/vec.h"
+#include "state/ckpt/store.h"
+
+/* A state, or a handle, that is not understood. */
+struct unread {
+	const struct weir_operator_state *op;
+	char *path, *state, *reason, *operator_, *kind;
+	uint64_t count;
+	int code;
+};
 
 struct verifying {
 	struct weir_sink *sink;
-	bool json;
-	uint64_t problems, unread;
-	const struct weir_operator_state *last_unread;
+	bool json, no_memory;
+	uint64_t problems;
+	WEIR_VEC(struct unread) unread;
 };
 
 void weir_problem_json(const struct weir_problem *p, struct weir_buf *b)
@@ -49,22 +62,14 @@ void weir_problem_json(const struct weir_problem *p, struct weir_buf *b)
 	weir_buf_text(b, "}\n");
 }
 
-static void problem(void *arg, const struct weir_problem *p)
+static void print_problem(struct verifying *x, const struct weir_problem *p, const char *head)
 {
-	struct verifying *x = arg;
 	struct weir_buf *b = &x->sink->buf;
 
-	if (p->code == WEIR_EUNSUPPORTED && p->op) { /* not damage; one line an operator is enough */
-		if (x->last_unread == p->op)
-			return;
-		x->last_unread = p->op;
-		x->unread++;
-	} else {
-		x->problems++;
-	}
 	if (x->json) {
 		weir_problem_json(p, b);
 	} else {
+		weir_buf_text(b, head);
 		if (p->path && p->path[0])
 			weir_buf_printf(b, "%s: ", p->path);
 		if (p->offset != WEIR_NO_OFFSET)
@@ -72,6 +77,87 @@ static void problem(void *arg, const struct weir_problem *p)
 		weir_buf_printf(b, "%s\n", p->text ? p->text : weir_code_text(p->code));
 	}
 	weir_sink_step(x->sink);
+}
+
+/* ---- what is not understood ---- */
+
+static char *copy(struct verifying *x, const char *text)
+{
+	char *c = strdup(text ? text : "");
+
+	x->no_memory |= !c;
+	return c;
+}
+
+static void count_unread(struct verifying *x, const struct weir_problem *p)
+{
+	const char *state = p->state ? p->state : "", *reason = p->reason ? p->reason : p->text, *kind = p->kind ? p->kind : "";
+	struct unread *u;
+
+	for (size_t i = 0; i < x->unread.len; i++) {
+		u = &x->unread.items[i];
+		if (u->op == p->op && strcmp(u->state, state) == 0 && strcmp(u->kind, kind) == 0 && strcmp(u->reason, reason) == 0) {
+			u->count++;
+			return;
+		}
+	}
+	u = weir_vec_push(&x->unread);
+	if (!u) {
+		x->no_memory = true;
+		return;
+	}
+	*u = (struct unread){ .op = p->op, .path = copy(x, p->path), .state = copy(x, state), .reason = copy(x, reason), .operator_ = copy(x, p->operator_),
+			      .kind = copy(x, kind), .count = 1, .code = p->code };
+	if (x->no_memory)
+		x->unread.len--;
+}
+
+/* Prints and frees them; how many operators they belong to. */
+static uint64_t tell_unread(struct verifying *x)
+{
+	uint64_t operators = 0;
+
+	for (size_t i = 0; i < x->unread.len; i++) {
+		struct unread *u = &x->unread.items[i];
+		struct weir_buf text = { 0 };
+		struct weir_problem p = { .path = "", .offset = WEIR_NO_OFFSET, .operator_ = u->operator_, .state = u->state, .code = u->code, .op = u->op };
+		bool first = true;
+
+		for (size_t k = 0; k < i && first; k++)
+			first = x->unread.items[k].op != u->op;
+		operators += first;
+		if (u->op)
+			weir_buf_printf(&text, "operator %s, ", u->operator_);
+		weir_buf_text(&text, u->kind);
+		if (u->state[0])
+			weir_buf_printf(&text, " state '%.100s', %" PRIu64 " %s", u->state, u->count, u->count == 1 ? "entry" : "entries");
+		else if (u->count > 1)
+			weir_buf_printf(&text, ", %" PRIu64 " times", u->count);
+		weir_buf_printf(&text, ": %s", u->reason);
+		p.text = weir_buf_cstr(&text);
+		weir_text_visible((char *)text.data, text.len + 1, false);
+		print_problem(x, &p, "not read: ");
+		weir_buf_fini(&text);
+	}
+	for (size_t i = 0; i < x->unread.len; i++) {
+		struct unread *u = &x->unread.items[i];
+
+		free(u->path), free(u->state), free(u->reason), free(u->operator_), free(u->kind);
+	}
+	weir_vec_fini(&x->unread);
+	return operators;
+}
+
+static void problem(void *arg, const struct weir_problem *p)
+{
+	struct verifying *x = arg;
+
+	if (!weir_problem_is_damage(p)) {
+		count_unread(x, p);
+		return;
+	}
+	x->problems++;
+	print_problem(x, p, "");
 }
 
 /* ---- neighbours ---- */
@@ -156,6 +242,42 @@ static int as_problem(struct verifying *x, const struct weir_error *e)
 	return 0;
 }
 
+/* ---- which checkpoint ---- */
+
+static void passed_over(void *arg, const char *uri, const struct weir_error *why)
+{
+	char text[1100], reason[1024];
+	struct weir_problem p = { .path = uri, .offset = WEIR_NO_OFFSET, .code = why->code, .text = text };
+
+	if (weir_code_disposition(why->code) != WEIR_DAMAGED)
+		return;
+	snprintf(text, sizeof(text), "a newer checkpoint than the one that is complete, passed over: %s", weir_error_text(why, reason, sizeof(reason)));
+	problem(arg, &p);
+}
+
+static bool is_directory(const char *uri)
+{
+	struct weir_fs *fs;
+	struct weir_fs_stat st;
+	char *path = NULL;
+	bool yes = weir_fs_resolve(uri, &fs, &path, NULL) == 0 && weir_fs_stat(fs, path, &st, NULL) == 0 && st.type == WEIR_FS_DIRECTORY;
+
+	free(path);
+	return yes;
+}
+
+/* Open uri, or the newest complete checkpoint below it, telling what is newer and damaged. */
+static int open_one(struct verifying *x, const char *uri, struct weir_ckpt **out, struct weir_error *err)
+{
+	char *newest = NULL;
+	int rc = is_directory(uri) ? weir_store_newest(uri, &newest, passed_over, x, err) : 0;
+
+	if (rc == 0)
+		rc = weir_ckpt_open(newest ? newest : uri, out, err);
+	free(newest);
+	return rc;
+}
+
 int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct weir_verify_result *result, struct weir_error *err)
 {
 	struct verifying x = { .sink = sink, .json = json };
@@ -163,10 +285,13 @@ int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct
 	struct weir_ckpt *c = NULL;
 	struct weir_view *v = NULL;
 	char *dir = NULL;
+	uint64_t newer;
+	bool opened;
 	int rc;
 
 	*result = (struct weir_verify_result){ 0 };
-	rc = weir_ckpt_open(uri, &c, &e);
+	rc = open_one(&x, uri, &c, &e);
+	newer = x.problems;
 	if (rc == 0) {
 		dir = strdup(c->dir ? c->dir : uri);
 		rc = weir_view_open(c, &v, &e);
@@ -175,17 +300,22 @@ int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct
 	} else {
 		dir = strdup(uri);
 	}
+	opened = rc == 0;
 	if (rc == 0)
 		rc = weir_view_verify(v, problem, &x, &e);
+	result->unread = tell_unread(&x);
 	weir_view_close(v);
-	if (rc && weir_code_disposition(rc) == WEIR_DAMAGED)
+	if (rc == WEIR_ENOTFOUND && newer)
+		rc = 0; /* there are checkpoints, but none is whole: told above */
+	else if (rc && weir_code_disposition(rc) == WEIR_DAMAGED)
 		rc = as_problem(&x, &e);
+	if (rc == 0 && x.no_memory)
+		rc = weir_error_set(&e, WEIR_ENOMEM, "no memory to say what is not read");
 	if (rc && err)
 		*err = e;
 	if (rc == 0 && x.problems && dir)
-		result->complete = weir_complete_beside(dir);
+		result->complete = opened && x.problems == newer ? strdup(dir) : weir_complete_beside(dir);
 	result->problems = x.problems;
-	result->unread = x.unread;
 	free(dir);
 	return rc ? rc : weir_sink_step(sink);
 }

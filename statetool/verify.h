@@ -8,10 +8,11 @@
 
 struct weir_verify_result {
 	uint64_t problems; /* damage */
-	uint64_t unread;   /* operators with state in a layout that was not checked */
+	uint64_t unread;   /* operators with state that is not understood and was not checked */
 	char *complete;   /* malloc'ed: newest other checkpoint beside it that is complete, or NULL */
 };
-/* Open `uri`, read every byte, print one problem a line. A checkpoint that cannot even be opened is one problem when its data is damaged; a
+/* Open `uri`, read every byte, print one problem a line; then a line "not read: ..." for each state that is not understood. Below a root, damaged checkpoints that are newer than the
+ * one that is read are problems too. A checkpoint that cannot even be opened is one problem when its data is damaged; a
  * path that leads nowhere is an error. Fills result; free(result->complete). */
 int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct weir_verify_result *result, struct weir_error *err) WEIR_CHECK;
 

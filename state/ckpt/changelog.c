@@ -333,39 +333,59 @@ static const char *parse_merge(const struct weir_state_info *state, struct weir_
 	return src->code ? "merged namespaces do not decode" : NULL;
 }
 
+/* The reasons that are no damage. */
+#define NO_KEY "key and value cannot be told apart: the log does not name the serializer of keys"
+#define NO_NAMESPACE "namespace and value cannot be told apart: the serializer of namespaces is not known to weir"
+#define NO_USER_KEY "user key and value cannot be told apart: the serializer of user keys is not known to weir"
+
+static const char *parse_key_value(const struct weir_state_info *state, struct weir_src *src, struct weir__change_parts *out)
+{
+	out->key = take(state->key, src);
+	out->ns = take(state->ns, src);
+	if (src->code)
+		return "key and namespace do not decode";
+	if (out->op == WEIR__CHANGE_MERGE_NS)
+		return parse_merge(state, src, out);
+	if (out->op == WEIR__CHANGE_CLEAR)
+		return NULL;
+	if (state->kind == WEIR_STATE_MAP && out->op >= WEIR__CHANGE_ADD_ELEMENT) {
+		out->user_key = take(state->user_key, src);
+		if (out->op == WEIR__CHANGE_REMOVE_ELEMENT)
+			return NULL;
+	}
+	out->value = weir_src_bytes(src, weir_src_left(src));
+	return NULL;
+}
+
+static const char *not_known(const struct weir_state_info *state, uint8_t op)
+{
+	if (!state->key || weir__keyed_is_opaque(state->key))
+		return NO_KEY;
+	if (!state->ns || weir__keyed_is_opaque(state->ns))
+		return NO_NAMESPACE;
+	if (state->kind == WEIR_STATE_MAP && op >= WEIR__CHANGE_ADD_ELEMENT && (!state->user_key || weir__keyed_is_opaque(state->user_key)))
+		return NO_USER_KEY;
+	return NULL;
+}
+
 const char *weir__change_parse(const struct weir_state_info *state, struct weir_slice record, struct weir__change_parts *out)
 {
 	struct weir_src src = weir_src_of(record, NULL, 0);
-	const char *why = NULL;
+	const char *why;
 
 	*out = (struct weir__change_parts){ .op = weir_src_u8(&src) };
 	weir_src_u16(&src);
-	if (out->op >= WEIR__CHANGE_METADATA || src.code)
-		return "this kind of change is not known";
-	if (state->kind == WEIR_STATE_TIMER) {
-		why = parse_timers(state, &src, out);
-	} else {
-		if (!state->key || weir__keyed_is_opaque(state->key))
-			return "key and value cannot be told apart: the log does not name the serializer of keys";
-		if (!state->ns || weir__keyed_is_opaque(state->ns))
-			return "namespace and value cannot be told apart: the serializer of namespaces is not known to weir";
-		out->key = take(state->key, &src);
-		out->ns = take(state->ns, &src);
-		if (src.code)
-			return "key and namespace do not decode";
-		if (out->op == WEIR__CHANGE_MERGE_NS) {
-			why = parse_merge(state, &src, out);
-		} else if (out->op != WEIR__CHANGE_CLEAR) {
-			if (state->kind == WEIR_STATE_MAP && out->op >= WEIR__CHANGE_ADD_ELEMENT) {
-				if (!state->user_key || weir__keyed_is_opaque(state->user_key))
-					return "user key and value cannot be told apart: the serializer of user keys is not known to weir";
-				out->user_key = take(state->user_key, &src);
-			}
-			if (state->kind != WEIR_STATE_MAP || out->op != WEIR__CHANGE_REMOVE_ELEMENT)
-				out->value = weir_src_bytes(&src, weir_src_left(&src));
-		}
-	}
-	if (!why && (src.code || weir_src_left(&src)))
-		why = src.code ? "the change ends too early" : "bytes are left behind the change";
+	why = src.code || out->op >= WEIR__CHANGE_METADATA ? NULL : not_known(state, out->op);
+	if (why)
+		return why;
+	if (src.code || out->op >= WEIR__CHANGE_METADATA)
+		why = "this kind of change is not known";
+	else
+		why = state->kind == WEIR_STATE_TIMER ? parse_timers(state, &src, out) : parse_key_value(state, &src, out);
+	if (!why && src.code)
+		why = "the change ends too early";
+	else if (!why && weir_src_left(&src))
+		why = "bytes are left behind the change";
+	out->damaged = why != NULL;
 	return why;
 }

@@ -40,6 +40,7 @@ int weir__log_resolve(struct weir__log *log, struct weir_arena *mem, struct weir
 /* A record taken apart; which fields it has depends on the operation and on the kind of state. */
 struct weir__change_parts {
 	uint8_t op;
+	bool damaged;                       /* with a reason: the bytes are wrong, else a serializer is not known */
 	struct weir_slice key, ns, user_key;
 	struct weir_slice value;            /* to the end of the record: value, element, whole list or map in the serializer's form, user value */
 	struct weir_slice target;           /* MERGE_NS */

@@ -220,7 +220,7 @@ static void add_problem(void *arg, const struct weir_problem *p)
 		d->no_memory = true;
 		return;
 	}
-	*i = (struct item){ .e = { .subtask = p->subtask, .key_group = p->key_group, .index = -1 }, .size = p->size };
+	*i = (struct item){ .e = { .subtask = p->subtask, .key_group = p->key_group, .index = -1, .damaged = weir_problem_is_damage(p) }, .size = p->size };
 	i->group = group_of(d, p->op, p->kind, "");
 	i->why = weir_arena_text(&d->mem, p->text, strlen(p->text));
 	if (!i->why || d->no_memory)
@@ -288,12 +288,14 @@ static int print_items(struct dump *d, struct out *o, struct weir_dump_result *r
 
 	for (size_t k = 0; k < d->items.len && code == 0; k++) {
 		struct item *i = &d->items.items[k];
+		struct weir__trouble trouble;
 		size_t at = o->buf.len;
 
 		if (!i->e.state) {
 			render(d, i, &d->line);
 			weir_buf_put_slice(&o->buf, weir_buf_slice(&d->line));
 			r->undecodable += i->why != NULL;
+			r->damaged += i->why != NULL && i->e.damaged;
 		} else {
 			if (head_of != i->group) {
 				weir_buf_clear(&head);
@@ -301,7 +303,9 @@ static int print_items(struct dump *d, struct out *o, struct weir_dump_result *r
 				head_of = i->group;
 			}
 			weir_buf_put_slice(&o->buf, weir_buf_slice(&head));
-			r->undecodable += weir__dump_line(d->view, &i->e, &o->buf);
+			trouble = weir__dump_line(d->view, &i->e, &o->buf);
+			r->undecodable += trouble.what != NULL;
+			r->damaged += trouble.what && trouble.damaged;
 		}
 		weir_buf_u8(&o->buf, '\n');
 		if (weir_buf_error(&o->buf) == 0)

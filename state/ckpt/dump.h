@@ -13,6 +13,7 @@
 
 struct weir_dump_result {
 	uint64_t entries, undecodable;
+	uint64_t damaged; /* of the undecodable: those whose bytes are wrong or missing; the others are not understood */
 	char sha256[65];
 };
 

@@ -136,9 +136,9 @@ static const struct weir_type *value_type(const struct weir_entry *e, uint8_t op
 	return whole ? e->state->stored : e->state->value;
 }
 
-bool weir__dump_change(const struct weir_entry *e, struct weir_buf *b)
+struct weir__trouble weir__dump_change(const struct weir_entry *e, struct weir_buf *b)
 {
-	struct weir__trouble trouble = { NULL, NULL };
+	struct weir__trouble trouble = { NULL, NULL, false };
 	struct weir__change_parts p;
 
 	weir_buf_text(b, "\"kind\":\"change\",\"state\":");
@@ -148,6 +148,7 @@ bool weir__dump_change(const struct weir_entry *e, struct weir_buf *b)
 		put_description(b, e);
 	} else {
 		trouble.what = weir__change_parse(e->state, e->value, &p);
+		trouble.damaged = p.damaged;
 		if (e->state->kind == WEIR_STATE_TIMER && !trouble.what) {
 			put_timers(b, e, &p, &trouble);
 		} else if (e->state->kind != WEIR_STATE_TIMER) {
@@ -162,5 +163,5 @@ bool weir__dump_change(const struct weir_entry *e, struct weir_buf *b)
 	}
 	weir__dump_hex(b, "change", e->value);
 	weir_buf_u8(b, '}');
-	return trouble.what != NULL;
+	return trouble;
 }

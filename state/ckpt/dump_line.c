@@ -27,12 +27,10 @@ static const struct weir_type *find_opaque(const struct weir_type *t, int depth)
 	return t;
 }
 
-static void note(struct weir__trouble *t, const char *class_, const char *what)
+static void note(struct weir__trouble *t, const char *class_, const char *what, bool damaged)
 {
-	if (!t->what) {
-		t->class_ = class_;
-		t->what = what;
-	}
+	if (!t->what)
+		*t = (struct weir__trouble){ class_, what, damaged };
 }
 
 void weir__dump_json(struct weir_buf *b, const char *field, const struct weir_type *t, struct weir_slice s, struct weir__trouble *trouble)
@@ -41,13 +39,13 @@ void weir__dump_json(struct weir_buf *b, const char *field, const struct weir_ty
 	size_t at = b->len;
 
 	if (!t) {
-		note(trouble, NULL, "its type is not known");
+		note(trouble, NULL, "its type is not known", false);
 		return;
 	}
 	if (weir__keyed_is_opaque(t)) {
 		const struct weir_type *o = find_opaque(t, 0);
 
-		note(trouble, o->java ? o->java : "?", UNKNOWN_CLASS);
+		note(trouble, o->java ? o->java : "?", UNKNOWN_CLASS, false);
 		return;
 	}
 	weir_buf_printf(b, ",\"%s\":", field);
@@ -55,7 +53,7 @@ void weir__dump_json(struct weir_buf *b, const char *field, const struct weir_ty
 		weir_src_end(&src, "bytes are left behind the value");
 	if (src.code) {
 		b->len = at;
-		note(trouble, NULL, src.what);
+		note(trouble, NULL, src.what, true);
 	}
 }
 
@@ -87,14 +85,14 @@ static void put_list(struct weir_buf *b, const struct weir_state_info *info, str
 	weir_buf_u8(b, ']');
 	if (src.code) {
 		b->len = at;
-		note(trouble, NULL, src.what);
+		note(trouble, NULL, src.what, true);
 	}
 }
 
 static void put_map_value(struct weir_buf *b, const struct weir_state_info *info, struct weir_slice s, struct weir__trouble *trouble)
 {
 	if (s.len == 0)
-		note(trouble, NULL, "the value of a map entry has no null flag");
+		note(trouble, NULL, "the value of a map entry has no null flag", true);
 	else if (s.ptr[0])
 		weir_buf_text(b, ",\"value\":null,\"null_value\":true");
 	else
@@ -146,9 +144,9 @@ static void put_keyed(struct weir_buf *b, const struct weir_entry *e, struct wei
 	if (e->key_group >= 0)
 		weir_buf_printf(b, ",\"kg\":%d", e->key_group);
 	if (e->undecodable) {
-		note(trouble, NULL, e->undecodable);
+		note(trouble, NULL, e->undecodable, e->damaged);
 		if (!composite && !rest) { /* key and namespace are known, the value is not */
-			struct weir__trouble ignored = { NULL, NULL };
+			struct weir__trouble ignored = { NULL, NULL, false };
 
 			weir__dump_part(b, "key", e->state->key, e->key, &ignored);
 			weir__dump_part(b, "ns", e->state->ns, e->ns, &ignored);
@@ -179,7 +177,7 @@ static void put_operator(struct weir_buf *b, const struct weir_entry *e, struct 
 	if (e->index >= 0)
 		weir_buf_printf(b, ",\"index\":%d", e->index);
 	if (e->undecodable) {
-		note(trouble, NULL, e->undecodable);
+		note(trouble, NULL, e->undecodable, e->damaged);
 	} else {
 		weir__dump_part(b, "uk", e->state->user_key, e->user_key, trouble);
 		weir__dump_json(b, "value", e->state->value, e->value, trouble);
@@ -231,9 +229,9 @@ void weir__dump_head(struct weir_buf *b, const struct weir_operator_state *op)
 	weir_arena_fini(&mem);
 }
 
-bool weir__dump_line(const struct weir_view *v, const struct weir_entry *e, struct weir_buf *b)
+struct weir__trouble weir__dump_line(const struct weir_view *v, const struct weir_entry *e, struct weir_buf *b)
 {
-	struct weir__trouble trouble = { NULL, NULL };
+	struct weir__trouble trouble = { NULL, NULL, false };
 
 	if (e->subtask >= 0)
 		weir_buf_printf(b, "\"sub\":%d,", e->subtask);
@@ -256,7 +254,7 @@ bool weir__dump_line(const struct weir_view *v, const struct weir_entry *e, stru
 	case WEIR_STATE_RAW_KEYED:
 		weir_buf_printf(b, ",\"kg\":%d,\"size\":%zu", e->key_group, e->value.len);
 		if (e->undecodable)
-			note(&trouble, NULL, e->undecodable);
+			note(&trouble, NULL, e->undecodable, e->damaged);
 		weir__dump_trouble(b, &trouble);
 		weir__dump_hex(b, "value", e->value);
 		break;
@@ -267,7 +265,7 @@ bool weir__dump_line(const struct weir_view *v, const struct weir_entry *e, stru
 		put_keyed(b, e, &trouble);
 	}
 	weir_buf_u8(b, '}');
-	return trouble.what != NULL;
+	return trouble;
 }
 
 int weir_dump_entry(const struct weir_view *v, const struct weir_entry *e, struct weir_buf *out, struct weir_error *err)

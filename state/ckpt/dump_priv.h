@@ -9,16 +9,15 @@
 
 /* `{"op":..,"uid":..,"name":..,"maxp":..,`; `{` without an operator. */
 void weir__dump_head(struct weir_buf *b, const struct weir_operator_state *op);
-/* The rest of the line, from "sub" to the closing brace. True when the entry is undecodable. */
-bool weir__dump_line(const struct weir_view *v, const struct weir_entry *e, struct weir_buf *b);
-
-/* The same for a record of a changelog (e->change). */
-bool weir__dump_change(const struct weir_entry *e, struct weir_buf *b);
-
 /* What stopped an entry: the first reason counts. */
 struct weir__trouble {
-	const char *class_, *what;
+	const char *class_, *what; /* what NULL: nothing did */
+	bool damaged;              /* else it is not understood */
 };
+/* The rest of the line, from "sub" to the closing brace; says what stopped the entry. */
+struct weir__trouble weir__dump_line(const struct weir_view *v, const struct weir_entry *e, struct weir_buf *b);
+/* The same for a record of a changelog (e->change). */
+struct weir__trouble weir__dump_change(const struct weir_entry *e, struct weir_buf *b);
 /* `,"field":<json>` when the bytes decode; else nothing, and why. */
 void weir__dump_json(struct weir_buf *b, const char *field, const struct weir_type *t, struct weir_slice s, struct weir__trouble *trouble);
 void weir__dump_hex(struct weir_buf *b, const char *field, struct weir_slice s); /* `,"<field>_hex":".."` */

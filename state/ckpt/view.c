@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "state/ckpt/view_priv.h"
 
 static const char *const kind_names[WEIR_STATE_KIND_MAX] = {
@@ -183,6 +184,8 @@ void weir__problem_fill(struct weir_problem *out, struct weir__problem_text *buf
 		snprintf(buf->text, sizeof(buf->text), "operator %s%s: %s", op, subtask, err->msg);
 	else
 		snprintf(buf->text, sizeof(buf->text), "%s", err->msg);
+	weir_text_visible(buf->operator_, sizeof(buf->operator_), false);
+	weir_text_visible(buf->text, sizeof(buf->text), false);
 	*out = (struct weir_problem){
 		.path = err->path[0] || !part->path ? err->path : part->path,
 		.offset = err->offset,
@@ -190,12 +193,18 @@ void weir__problem_fill(struct weir_problem *out, struct weir__problem_text *buf
 		.state = "",
 		.code = err->code,
 		.text = buf->text,
+		.reason = err->msg,
 		.op = part->op,
 		.subtask = part->subtask,
 		.key_group = -1,
 		.kind = class_names[part->class_],
 		.size = part->stream ? part->stream->size : -1,
 	};
+}
+
+bool weir_problem_is_damage(const struct weir_problem *p)
+{
+	return p->code != WEIR_EUNSUPPORTED && p->code != WEIR_ENOTYPE && p->code != WEIR_EVERSION;
 }
 
 /* ---- scanning ---- */

@@ -31,6 +31,7 @@ struct weir_problem {
 	const char *state;    /* name, or "" */
 	int code;
 	const char *text;     /* names all of the above */
+	const char *reason;   /* what is wrong, without where */
 	const struct weir_operator_state *op; /* or NULL */
 	int32_t subtask, key_group;           /* or -1 */
 	const char *kind;     /* "keyed", "operator", "raw-keyed", "raw-operator", "coordinator", "files" ... */
@@ -54,7 +55,10 @@ struct weir_scan {
  * states, or an error WEIR_EUNSUPPORTED. */
 int weir_view_scan(struct weir_view *v, const struct weir_scan *scan, weir_entry_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;
 
-/* What verification found, one call per finding; a whole checkpoint gives none. Reads every byte: files present and of the recorded
+/* Is it damage? Else it is something that this version does not understand. */
+bool weir_problem_is_damage(const struct weir_problem *p);
+
+/* What verification found, one call per finding; a whole checkpoint gives none. What is not understood is a finding too (UNSUPPORTED, NOTYPE, VERSION), but no damage. Reads every byte: files present and of the recorded
  * size, metadata decodes, every entry decodes, key groups of keys with known hashes are right, ranges of subtasks are what they must be and do not overlap.
  * A subtask without keyed state is no finding: Flink writes none when no state was registered. Returns an error only when it could not go on. */
 int weir_view_verify(struct weir_view *v, weir_problem_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;

@@ -238,6 +238,7 @@ static int deliver_bad(struct merging *m, uint32_t record)
 		return weir__scan_damage(m->x, c->key_group, WEIR_ECORRUPT, &err);
 	}
 	e.undecodable = weir__change_parse(m->part->infos[c->state], c->bytes, &parts);
+	e.damaged = parts.damaged || !e.undecodable;
 	if (!e.undecodable)
 		e.undecodable = "a change cannot be applied: its map does not decode";
 	return weir__scan_entry(m->x, c->state, &e);
@@ -303,6 +304,7 @@ static int scan_changes(struct weir__scan_ctx *x, struct weir__part *part, struc
 		}
 		if (ch->key_group >= 0) {
 			e.undecodable = weir__change_parse(part->infos[ch->state], ch->bytes, &parts);
+			e.damaged = parts.damaged;
 			e.key = parts.key;
 			e.ns = parts.ns;
 			e.user_key = parts.user_key;

@@ -3,7 +3,7 @@
  * Verification: read everything, tell every finding.
  *
  * 1. A scan with a problem function reads the parts; what it cannot open or take apart is told there, each entry's content is checked here.
- * 2. Files that no part reads (RocksDB's, changelog's, in-flight data) must be there with their sizes.
+ * 2. Files below other handles (RocksDB's, changelog's, in-flight data) must be there with their sizes, each told once.
  * 3. The key-group ranges of an operator's subtasks are those Flink computes from parallelism and max parallelism.
  * A whole checkpoint gives no finding. Values of unknown serializers are not looked into.
  */
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "state/ckpt/view_priv.h"
 #include "state/flink/keyed_priv.h"
 
@@ -20,6 +21,7 @@ struct verify {
 	weir_problem_fn *fn;
 	void *arg;
 	struct weir_arena scratch;
+	WEIR_VEC(char *) told; /* files that are missing or short: told once, not again by whoever needs them */
 };
 
 /* ---- entries ---- */
@@ -28,7 +30,7 @@ static void tell_entry(struct verify *v, const struct weir_entry *e, int code, c
 {
 	char op[160], text[900], where[64] = "", subtask[32] = "";
 	struct weir_problem p = { .path = "", .offset = WEIR_NO_OFFSET, .operator_ = weir__operator_text(e->state->op, op, sizeof(op)), .state = e->state->name,
-				  .code = code, .text = text, .op = e->state->op, .subtask = e->subtask, .key_group = e->key_group,
+				  .code = code, .text = text, .reason = what, .op = e->state->op, .subtask = e->subtask, .key_group = e->key_group,
 				  .kind = weir_state_kind_name(e->state->kind), .size = -1 };
 	struct weir_buf key = { 0 };
 
@@ -49,6 +51,8 @@ static void tell_entry(struct verify *v, const struct weir_entry *e, int code, c
 	weir_buf_hex(&key, (struct weir_slice){ e->key.ptr, e->key.len < 64 ? e->key.len : 64 });
 	snprintf(text, sizeof(text), "operator %s%s, state '%.100s'%s%s%s: %s", op, subtask, e->state->name, where, key.len ? ", key " : "", weir_buf_cstr(&key), what);
 	weir_buf_fini(&key);
+	weir_text_visible(op, sizeof(op), false);
+	weir_text_visible(text, sizeof(text), false);
 	v->fn(v->arg, &p);
 }
 
@@ -109,9 +113,7 @@ static int check_entry(void *arg, const struct weir_entry *e)
 	uint32_t group;
 
 	if (e->undecodable) {
-		bool unread = !e->key.ptr && !e->value.ptr; /* a layout this version does not read */
-
-		tell_entry(v, e, unread ? WEIR_EUNSUPPORTED : info->stored && weir__keyed_is_opaque(info->stored) ? WEIR_ENOTYPE : WEIR_ECORRUPT, e->undecodable);
+		tell_entry(v, e, e->damaged ? WEIR_ECORRUPT : WEIR_ENOTYPE, e->undecodable);
 		return 0;
 	}
 	what = check_value(e);
@@ -126,6 +128,25 @@ static int check_entry(void *arg, const struct weir_entry *e)
 }
 
 /* ---- files nobody reads ---- */
+
+static int remember(struct verify *v, const char *path, struct weir_error *err)
+{
+	char **slot = weir_vec_push(&v->told);
+
+	if (slot)
+		*slot = strdup(path);
+	return slot && *slot ? 0 : weir_error_set(err, WEIR_ENOMEM, "no memory to verify a checkpoint");
+}
+
+static void scan_problem(void *arg, const struct weir_problem *p)
+{
+	struct verify *v = arg;
+
+	for (size_t i = 0; i < v->told.len; i++)
+		if (p->path[0] && weir_problem_is_damage(p) && strcmp(v->told.items[i], p->path) == 0)
+			return;
+	v->fn(v->arg, p);
+}
 
 static int check_file(struct verify *v, const struct weir_operator_state *op, int32_t subtask, const struct weir_stream_handle *h, const char *kind,
 		      struct weir_error *err)
@@ -149,11 +170,12 @@ static int check_file(struct verify *v, const struct weir_operator_state *op, in
 		weir__problem_fill(&p, &text, &part, &why);
 		p.kind = kind;
 		v->fn(v->arg, &p);
+		code = remember(v, p.path, err);
 	}
 	if (map)
 		weir_fs_unmap(map);
 	free(path);
-	return 0;
+	return code;
 }
 
 static int check_keyed_files(struct verify *v, const struct weir_operator_state *op, int32_t subtask, const struct weir_keyed_handle *k, int depth,
@@ -268,12 +290,15 @@ int weir_view_verify(struct weir_view *view, weir_problem_fn *fn, void *arg, str
 	struct weir_scan scan = WEIR_SCAN_ALL;
 	int code = check_ranges(&v, err);
 
-	scan.problem = fn;
-	scan.problem_arg = arg;
+	scan.problem = scan_problem;
+	scan.problem_arg = &v;
 	if (code == 0)
 		code = check_files(&v, err);
 	if (code == 0)
 		code = weir_view_scan(view, &scan, check_entry, &v, err);
 	weir_arena_fini(&v.scratch);
+	for (size_t i = 0; i < v.told.len; i++)
+		free(v.told.items[i]);
+	weir_vec_fini(&v.told);
 	return code;
 }

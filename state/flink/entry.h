@@ -40,6 +40,7 @@ struct weir_entry {
 	int32_t index;                 /* position in an operator list, raw partition or the master states; -1 otherwise */
 	bool change;                   /* value is a record of a changelog, index its place in the order of application; only for scans that ask for changes */
 	const char *undecodable;       /* why the content could not be taken apart, else NULL; then value holds what there is */
+	bool damaged;                  /* with undecodable: its bytes are wrong; else this version does not understand them */
 };
 
 /* Return non-zero to stop the scan, which then returns that value. */

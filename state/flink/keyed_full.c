@@ -12,6 +12,7 @@
 #include "state/flink/keyed_priv.h"
 
 #define NOT_KNOWN "the parts of its key cannot be told apart: a serializer in it is not known to weir"
+#define NO_TIMER "the element of this queue is not a timer"
 
 /* Step over Flink's length behind a field of an ambiguous key, which must be n. */
 static bool skip_length(struct weir_src *src, size_t n)
@@ -87,7 +88,7 @@ static bool split_timer(const struct weir_keyed_state_meta *s, struct weir_src *
 {
 	const struct weir_type *key, *ns;
 
-	*why = "the element of this queue is not a timer";
+	*why = NO_TIMER;
 	if (s->stored->kind != WEIR_TIMER)
 		return false;
 	key = s->stored->fields[0].type;
@@ -126,6 +127,7 @@ void weir_keyed_split(const struct weir_keyed_meta *meta, uint32_t state, int32_
 
 	if (!(s->kind == WEIR_STATE_TIMER ? split_timer(s, &src, &e, &why) : split_key(meta, s, &src, &e, &why))) {
 		e.undecodable = why;
+		e.damaged = strcmp(why, NOT_KNOWN) != 0 && strcmp(why, NO_TIMER) != 0;
 		e.key = key;
 		e.ns = e.user_key = (struct weir_slice){ NULL, 0 };
 	}

@@ -415,6 +415,7 @@ static int deliver_element(const struct weir_oper_meta *m, struct weir_slice byt
 			e.undecodable = src.what;
 		else if (weir_src_left(&src))
 			e.undecodable = "bytes are left behind the element";
+		e.damaged = e.undecodable != NULL;
 	}
 	return fn(arg, &e);
 }
