@@ -6,10 +6,11 @@
  * doubling) cut from regions that double; larger ones get a region of their own.
  * Small regions come from malloc, so that an almost empty key group costs about a kilobyte; medium ones from a pool of huge pages (pool.c).
  *
- * Copy-on-write. Each 4 KiB block has a word: captured for snapshot `epoch`, busy (being copied), or older = still to be
- * captured. Before a write the task captures the block: CAS to busy, copy into the region's shadow, publish. The
- * snapshot's thread does the same for all blocks that are left, then reads only shadows. Big tables are streamed: their blocks go straight into that
- * thread's buffer, so that only what the task changes ahead of it needs a shadow.
+ * Copy-on-write. Each 4 KiB block has a word: captured for snapshot `epoch`, busy (being copied by the task), or older = still to be
+ * captured. Before a write the task captures the block: CAS to busy, copy into the region's shadow, publish. The snapshot's thread copies
+ * a block without asking and then says captured by a CAS; when that fails the task was faster, the copy may be torn, and the shadow has
+ * the block. So the task never waits, not even for a thread that was preempted in the middle of a block. Big tables are streamed: their blocks go
+ * into that thread's buffer only, and a shadow has only what the task changed ahead of it.
  *
  * Invariants
  *   1. While active != 0, a block of a region with born < active is written only after its word says captured.
@@ -329,24 +330,6 @@ static inline void pause_cpu(uint32_t spins)
 #endif
 }
 
-/* Take the right to copy a block. False: it has been captured. */
-static bool claim_block(struct weir__region *r, uint32_t block, uint32_t epoch)
-{
-	uint32_t done = epoch * 2, busy = done + 1, spins = 0;
-	uint32_t word = atomic_load_explicit(&r->blocks[block], memory_order_acquire);
-
-	for (;;) {
-		if (word == done)
-			return false;
-		if (word == busy) {
-			pause_cpu(spins++);
-			word = atomic_load_explicit(&r->blocks[block], memory_order_acquire);
-		} else if (atomic_compare_exchange_weak_explicit(&r->blocks[block], &word, busy, memory_order_acq_rel, memory_order_acquire)) {
-			return true;
-		}
-	}
-}
-
 static size_t block_bytes(const struct weir__region *r, uint32_t block)
 {
 	size_t off = (size_t)block << WEIR__BLOCK_SHIFT;
@@ -354,19 +337,54 @@ static size_t block_bytes(const struct weir__region *r, uint32_t block)
 	return r->size - off < WEIR__BLOCK ? r->size - off : WEIR__BLOCK;
 }
 
+/* The task: keep a block's content before it changes. */
 static void capture(struct weir__space *s, struct weir__region *r, uint32_t block, uint32_t epoch)
 {
+	uint32_t done = epoch * 2, word = atomic_load_explicit(&r->blocks[block], memory_order_acquire);
 	size_t off = (size_t)block << WEIR__BLOCK_SHIFT;
 	uint8_t *shadow;
 
-	if (!claim_block(r, block, epoch))
-		return;
+	if (word == done || !atomic_compare_exchange_strong_explicit(&r->blocks[block], &word, done + 1, memory_order_acq_rel, memory_order_acquire))
+		return; /* read by the snapshot's thread, now or earlier */
 	shadow = region_shadow(s, r);
 	if (shadow)
 		memcpy(shadow + off, r->base + off, block_bytes(r, block));
 	else
 		atomic_store(&s->failed, true);
-	atomic_store_explicit(&r->blocks[block], epoch * 2, memory_order_release);
+	atomic_store_explicit(&r->blocks[block], done, memory_order_release);
+}
+
+/* Copy what the task may be writing to at the same time; volatile, so that it does not become a memcpy, which the thread sanitizer would watch. */
+__attribute__((no_sanitize("thread"))) static void copy_racing(uint8_t *to, const uint8_t *from, size_t n)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8) {
+		uint64_t x = *(const volatile uint64_t *)(from + i);
+
+		__builtin_memcpy(to + i, &x, 8);
+	}
+	for (; i < n; i++)
+		to[i] = ((const volatile uint8_t *)from)[i];
+}
+
+/* The snapshot's thread: a block as it was, at `to` (NULL: nobody needs it). False: the task has it in the shadow, or had no memory for that. */
+static bool read_block(struct weir__region *r, uint32_t block, uint32_t epoch, uint8_t *to)
+{
+	uint32_t done = epoch * 2, spins = 0, word = atomic_load_explicit(&r->blocks[block], memory_order_acquire);
+
+	if (word < done) {
+		if (to)
+			copy_racing(to, r->base + ((size_t)block << WEIR__BLOCK_SHIFT), block_bytes(r, block));
+		/* the task writes only after it has changed the word, so while that is as it was the copy is good */
+		if (atomic_compare_exchange_strong_explicit(&r->blocks[block], &word, done, memory_order_acq_rel, memory_order_acquire))
+			return true;
+	}
+	while (word != done) {
+		pause_cpu(spins++);
+		word = atomic_load_explicit(&r->blocks[block], memory_order_acquire);
+	}
+	return false;
 }
 
 void weir__space_read(struct weir__space *s, struct weir__region *r, uint32_t block, uint32_t n, uint8_t *to)
@@ -374,17 +392,13 @@ void weir__space_read(struct weir__space *s, struct weir__region *r, uint32_t bl
 	uint32_t epoch = atomic_load_explicit(&s->active, memory_order_acquire);
 
 	for (; n--; block++, to += WEIR__BLOCK) {
-		size_t off = (size_t)block << WEIR__BLOCK_SHIFT;
+		const uint8_t *shadow;
 
-		if (claim_block(r, block, epoch)) {
-			memcpy(to, r->base + off, block_bytes(r, block));
-			atomic_store_explicit(&r->blocks[block], epoch * 2, memory_order_release);
-		} else {
-			const uint8_t *shadow = atomic_load_explicit(&r->shadow, memory_order_acquire);
-
-			if (shadow) /* else the task had no memory: s->failed */
-				memcpy(to, shadow + off, block_bytes(r, block));
-		}
+		if (read_block(r, block, epoch, to))
+			continue;
+		shadow = atomic_load_explicit(&r->shadow, memory_order_acquire);
+		if (shadow) /* else s->failed */
+			memcpy(to, shadow + ((size_t)block << WEIR__BLOCK_SHIFT), block_bytes(r, block));
 	}
 }
 
@@ -419,6 +433,18 @@ static int by_address(const void *a, const void *b)
 	return x->base < y->base ? -1 : x->base > y->base;
 }
 
+/* All blocks that are left of a region, into its shadow. By way of a buffer, because the task may take a block, and write it there, while it is read. */
+static bool fill_shadow(struct weir__space *s, struct weir__region *r, uint32_t epoch)
+{
+	uint8_t *shadow = region_shadow(s, r);
+	_Alignas(64) uint8_t buffer[WEIR__BLOCK];
+
+	for (uint32_t b = 0; shadow && b < r->nblocks; b++)
+		if (read_block(r, b, epoch, buffer))
+			memcpy(shadow + ((size_t)b << WEIR__BLOCK_SHIFT), buffer, block_bytes(r, b));
+	return shadow != NULL;
+}
+
 bool weir__image_take(struct weir__image *im, struct weir__space *s, struct weir__region *head)
 {
 	uint32_t epoch = atomic_load_explicit(&s->active, memory_order_acquire), n = 0;
@@ -428,8 +454,8 @@ bool weir__image_take(struct weir__image *im, struct weir__space *s, struct weir
 	for (r = head; r; r = r->next) {
 		if (r->streamed)
 			continue;
-		for (uint32_t b = 0; b < r->nblocks; b++)
-			capture(s, r, b, epoch);
+		if (!fill_shadow(s, r, epoch))
+			return false;
 		n++;
 	}
 	im->sorted = n ? malloc(n * sizeof(struct weir__region *)) : NULL;
@@ -473,8 +499,7 @@ void weir__image_release(struct weir__image *im)
 		uint8_t *shadow;
 
 		for (uint32_t b = 0; r->streamed && b < r->nblocks; b++) /* what was not read: invariant 2 */
-			if (claim_block(r, b, epoch))
-				atomic_store_explicit(&r->blocks[b], epoch * 2, memory_order_release);
+			(void)read_block(r, b, epoch, NULL);
 		r->streamed = false;
 		shadow = atomic_exchange(&r->shadow, NULL);
 		if (shadow)
