@@ -9,7 +9,8 @@ struct weir_row_field {
 	enum weir_kind kind;
 	const char *name;
 	uint32_t name_len;
-	bool plain;                 /* the name is spelled in JSON as it is */
+	uint32_t key_len;           /* JSON: of the name as it is mostly spelled, with quote and colon behind it; 0 = none, it is long or has escapes */
+	uint64_t key[2], key_mask[2]; /* its bytes */
 	uint32_t stamp;             /* JSON: the row it was last seen in */
 	struct weir_date_cache dates;
 };

@@ -117,6 +117,20 @@ static int check_type(enum weir_rows_format format, const struct weir_type *t, s
 	return 0;
 }
 
+static void spell_key(struct weir_row_field *f)
+{
+	char text[WEIR_TEXT_SLACK + 1] = "", mask[WEIR_TEXT_SLACK] = "";
+
+	if (f->name_len + 2 > WEIR_TEXT_SLACK || strpbrk(f->name, "\"\\"))
+		return;
+	f->key_len = (uint32_t)snprintf(text, sizeof(text), "%s\":", f->name);
+	memset(mask, 0xff, f->key_len);
+	for (int i = 0; i < 2; i++) {
+		f->key[i] = weir__load64le(text + i * 8);
+		f->key_mask[i] = weir__load64le(mask + i * 8);
+	}
+}
+
 int weir_row_parser_new(enum weir_rows_format format, const struct weir_type *t, char delimiter, struct weir_row_parser **out, struct weir_error *err)
 {
 	struct weir_row_parser *ps;
@@ -147,7 +161,7 @@ int weir_row_parser_new(enum weir_rows_format format, const struct weir_type *t,
 		f->kind = record(t) ? t->fields[i].type->kind : t->kind;
 		f->name = record(t) ? t->fields[i].name : "value";
 		f->name_len = (uint32_t)strlen(f->name);
-		f->plain = !strpbrk(f->name, "\"\\");
+		spell_key(f);
 	}
 	*out = ps;
 	return 0;

@@ -16,6 +16,8 @@ WEIR_RECORD(every, EVERY)
 WEIR_RECORD(line, LINE)
 #define ONE(F) F(int32, n)
 WEIR_RECORD(one, ONE)
+#define NAMES(F) F(int32, a) F(int32, fourteen_bytes) F(int32, fifteen_letters) F(int32, a_name_of_more_than_sixteen_letters)
+WEIR_RECORD(names, NAMES)
 
 struct how {
 	enum weir_rows_format format;
@@ -276,6 +278,39 @@ WEIR_TEST(json_bad_rows)
 	bad_json("{\"x\":nul}", "6 (): expected a value [nul}]");
 	bad_json("{\"x\":}", "6 (): expected a value [}]");
 	bad_json("{\"date\":0,\"origin\":\"DTW\",\"delay\":1} 2", "37 (): something stands behind the value; a row is one line with one value [2]");
+}
+
+WEIR_TEST(json_whole_numbers_of_every_length)
+{
+	static const struct { const char *text; bool good; } numbers[] = {
+		{ "0", true }, { "-0", true }, { "7", true }, { "-7", true }, { "1234567", true }, { "-1234567", true }, { "12345678", true }, { "-12345678", true },
+		{ "123456789", true }, { "-2147483648", true }, { "2147483648", false }, { "00", false }, { "-01", false }, { "0123456", false }, { "-", false },
+		{ "--1", false }, { "+1", false }, { "1.0", false }, { "1e2", false }, { "12-3", false }, { "1:2", false }, { "", false },
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		const char *shown = strcmp(numbers[i].text, "-0") == 0 ? "0" : numbers[i].text;
+		char line[100], want[200];
+
+		for (int blank = 0; blank < 2; blank++) {
+			char *got;
+
+			snprintf(line, sizeof(line), "{\"n\":%s%s}", numbers[i].text, blank ? " " : "");
+			got = read_all((struct how){ WEIR_FORMAT_JSON, &one_type, 0, false }, line, strlen(line), 100);
+			snprintf(want, sizeof(want), "{\"n\":%s}\n", shown);
+			ck_assert_msg(numbers[i].good ? strcmp(got, want) == 0 : got[0] == '!', "%s reads as %s", line, got);
+			free(got);
+		}
+	}
+}
+
+WEIR_TEST(json_names_longer_than_two_words_and_shorter)
+{
+	reads_as((struct how){ WEIR_FORMAT_JSON, &names_type, 0, false }, "{\"a\":1,\"fourteen_bytes\":2,\"fifteen_letters\":3,\"a_name_of_more_than_sixteen_letters\":4}\n"
+		 "{\"a\" :1, \"fourteen_bytes\": 2,\"fifteen_letters\" : 3,\"a_name_of_more_than_sixteen_letters\":4 }\n",
+		 "{\"a\":1,\"fourteen_bytes\":2,\"fifteen_letters\":3,\"a_name_of_more_than_sixteen_letters\":4}\n"
+		 "{\"a\":1,\"fourteen_bytes\":2,\"fifteen_letters\":3,\"a_name_of_more_than_sixteen_letters\":4}\n");
+	reads_as((struct how){ WEIR_FORMAT_JSON, &names_type, 0, false }, "{\"a\"", "! 1 5 (): expected a colon behind the field name [] in [{\"a\"]\n");
 }
 
 WEIR_TEST(json_depth_is_capped)

@@ -588,7 +588,7 @@ WEIR_TEST(bad_rows_go_to_a_file)
 	snapshot_free(&snap);
 	snprintf(expected, sizeof(expected),
 		 "{\"file\":\"%s\",\"line\":3,\"byte\":11,\"error\":\"line 3, column 1 (n): expected a whole number of 64 bits (int64), found \\\"x\\\"\",\"row\":\"x,\\\"quo\\\"\\\"ted\\\"\"}\n"
-		 "{\"file\":\"%s\",\"line\":4,\"byte\":24,\"error\":\"line 4, column 2 (text): expected text in UTF-8, found \\\"caf\xe9\\\"\",\"row_base64\":\"MixjYWbp\"}\n",
+		 "{\"file\":\"%s\",\"line\":4,\"byte\":24,\"error\":\"line 4, column 2 (text): expected text in UTF-8, found \\\"caf\\\\xe9\\\"\",\"row_base64\":\"MixjYWbp\"}\n",
 		 c.path, c.path);
 	ck_assert_str_eq(read_file(c.opts.on_error), expected);
 	c.opts.on_error = in_dir("no/such/folder/bad.json");
