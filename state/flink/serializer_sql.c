@@ -51,6 +51,11 @@ static bool framed(const struct weir_type *t)
 	return false;
 }
 
+bool weir__sql_is_row(const struct weir_type *t)
+{
+	return t->kind == WEIR_WIRE && t->serializer == &row_data;
+}
+
 /* ---- hash codes: Flink's murmur over the bytes ---- */
 
 static uint32_t mix(uint32_t h, uint32_t k)

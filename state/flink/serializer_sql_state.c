@@ -221,9 +221,19 @@ struct object {
 	const char *class_name;
 	const char *names[7];       /* of the fields */
 	bool stamp;                 /* the first is an i64 without a serializer of its own */
+	bool hex;                   /* rows inside are shown as bytes, as Flink's object shows them, which does not know their types */
 };
 
 static const struct object *object_of(const struct weir_type *t);
+
+/* Checked as what it is; shown without its size. */
+static void walk_hex(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
+{
+	const uint8_t *start = src->p;
+
+	if (weir__value_skip(t, src, tail) == 0 && out)
+		weir__put_hex_json(out, (struct weir_slice){ start + 4, (size_t)(src->p - start) - 4 });
+}
 
 static void walk_object(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
 {
@@ -243,7 +253,10 @@ static void walk_object(const struct weir_type *t, struct weir_src *src, bool ta
 	for (uint32_t i = 0; i < t->nfields && !src->code; i++) {
 		if (out)
 			weir_buf_printf(out, ",\"%s\":", o->names[name + i]);
-		walk(t->fields[i].type, src, tail && i + 1 == t->nfields, out);
+		if (o->hex)
+			walk_hex(t->fields[i].type, src, tail && i + 1 == t->nfields, out);
+		else
+			walk(t->fields[i].type, src, tail && i + 1 == t->nfields, out);
 	}
 	put(out, "}");
 }
@@ -269,7 +282,7 @@ static int parse_object(const struct weir_type *t, struct json_in *j, struct wei
 		}
 		j->p = spans[i].p;
 		j->end = spans[i].end;
-		code = weir__value_parse(o->stamp && i == 0 ? &weir_int64 : t->fields[i - o->stamp].type, j, out);
+		code = weir__value_parse(o->stamp && i == 0 ? &weir_int64 : o->hex ? &weir_bytes : t->fields[i - o->stamp].type, j, out);
 		if (!code && weir__json_peek(j))
 			code = weir__json_fail(j, "the end of the field");
 		*j = saved;
@@ -288,14 +301,14 @@ static uint32_t least_object(const struct weir_type *t)
 
 #define OBJECT(title) { .name = title, .skip = skip_object, .put_json = walk_object, .parse = parse_object, .least = least_object }
 static const struct object objects[] = {
-	{ OBJECT("ListView"), "org.apache.flink.table.api.dataview.ListView", { "list" }, false },
-	{ OBJECT("MapView"), "org.apache.flink.table.api.dataview.MapView", { "map" }, false },
-	{ OBJECT("WindowKey"), "org.apache.flink.table.runtime.util.WindowKey", { "window", "key" }, true },
-	{ OBJECT("CountWindow"), WINDOW "CountWindow", { "id" }, true },
-	{ OBJECT("MetaSqnInfo"), LINKED "MetaSqnInfo", { "highSqn", "size" }, false },
-	{ OBJECT("RowSqnInfo"), LINKED "RowSqnInfo", { "firstSqn", "lastSqn" }, false },
-	{ OBJECT("Node"), LINKED "Node", { "row", "sqn", "prevSqn", "nextSqn", "nextSqnForRecord", "timestamp" }, false },
-	{ OBJECT("RowDataKey"), LINKED "RowDataKey", { "rowData" }, false },
+	{ OBJECT("ListView"), "org.apache.flink.table.api.dataview.ListView", { "list" }, false, false },
+	{ OBJECT("MapView"), "org.apache.flink.table.api.dataview.MapView", { "map" }, false, false },
+	{ OBJECT("WindowKey"), "org.apache.flink.table.runtime.util.WindowKey", { "window", "key" }, true, true },
+	{ OBJECT("CountWindow"), WINDOW "CountWindow", { "id" }, true, false },
+	{ OBJECT("MetaSqnInfo"), LINKED "MetaSqnInfo", { "highSqn", "size" }, false, false },
+	{ OBJECT("RowSqnInfo"), LINKED "RowSqnInfo", { "firstSqn", "lastSqn" }, false, false },
+	{ OBJECT("Node"), LINKED "Node", { "row", "sqn", "prevSqn", "nextSqn", "nextSqnForRecord", "timestamp" }, false, false },
+	{ OBJECT("RowDataKey"), LINKED "RowDataKey", { "rowData" }, false, false },
 };
 enum { LIST_VIEW, MAP_VIEW, WINDOW_KEY, COUNT_WINDOW, META_SQN, ROW_SQN, NODE, ROW_DATA_KEY };
 
@@ -314,6 +327,18 @@ static void read_row_data_key(struct weir__snapshot_reader *r, const struct weir
 	weir_src_blob32(r->src);
 	if (!r->src->code && weir__snapshot_fields(r, t, 1))
 		t->fields[0].type = weir__snapshot_inner(r, true);
+}
+
+/* A composite of outer version 1 whose nested serializer must be one of rows: its values have a size in front. */
+static void read_window_key(struct weir__snapshot_reader *r, const struct weir__snapshot_class *c, struct weir_type *t)
+{
+	(void)c;
+	if (!r->src->code && (r->version != 3 || weir_src_i32(r->src) != WEIR__COMPOSITE_MAGIC || weir_src_i32(r->src) != 1))
+		weir_src_fail(r->src, WEIR_EVERSION, "the snapshot of a WindowKey is of a version weir does not know");
+	weir__snapshot_nested(r, t, 1, true);
+	if (!r->src->code && !weir__sql_is_row(t->fields[0].type))
+		weir_src_fail(r->src, WEIR_ECORRUPT, "the serializer inside that of a WindowKey is not one of rows");
+	t->snapshot_version = 1;
 }
 
 /* ---- the rest: null, sorted longs, windows, rows of unknown types ---- */
@@ -443,7 +468,7 @@ const struct weir__snapshot_class weir__serializers_sql_state[] = {
 	COMPOSITE(VIEW "NullAwareMapSerializerSnapshot", null_aware_map, 1, 2),
 	COMPOSITE(VIEW "ListViewSerializerSnapshot", objects[LIST_VIEW].serializer, 1, 1),
 	COMPOSITE(VIEW "MapViewSerializerSnapshot", objects[MAP_VIEW].serializer, 1, 1),
-	COMPOSITE(TABLE "WindowKeySerializer$WindowKeySerializerSnapshot", objects[WINDOW_KEY].serializer, 1, 1),
+	{ .name = TABLE "WindowKeySerializer$WindowKeySerializerSnapshot", .kind = WEIR_WIRE, .form = WEIR__SNAPSHOT_OWN, .serializer = &objects[WINDOW_KEY].serializer, .read = read_window_key },
 	COMPOSITE(LINKED "MetaSqnInfoSerializer$MetaSqnInfoSerializerSnapshot", objects[META_SQN].serializer, 0, 2),
 	COMPOSITE(LINKED "RowSqnInfoSerializer$RowSqnInfoSerializerSnapshot", objects[ROW_SQN].serializer, 0, 2),
 	COMPOSITE(LINKED "NodeSerializer$NodeSerializerSnapshot", objects[NODE].serializer, 0, 6),

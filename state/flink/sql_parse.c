@@ -114,51 +114,51 @@ static int parse_bytes(struct json_in *j, struct weir_buf *out)
 	return 0;
 }
 
-/* A decimal number, as text or bare, as its unscaled two's complement bytes of the type's scale. */
+/* The number in text as unscaled two's complement bytes of the type's scale. False: not a number, or too many digits. */
+static bool decimal_of_text(const struct weir_buf *text, const struct weir__sql_type *t, struct weir_buf *unscaled)
+{
+	struct weir_buf least = { 0 }, digits = { 0 };
+	int32_t scale = 0;
+	bool fits = text->len && text->len < 200 && weir__big_parse((const char *)text->data, text->len, &least, &scale);
+	size_t sign;
+
+	weir__big_text(&digits, weir_buf_slice(&least));
+	sign = digits.len && digits.data[0] == '-';
+	if (digits.len - sign == 1 && digits.data[sign] == '0')
+		scale = t->scale;
+	for (; fits && scale > t->scale; scale--)
+		fits = digits.len - sign > 1 && digits.data[--digits.len] == '0';
+	for (; fits && scale < t->scale; scale++) {
+		fits = digits.len - sign < (size_t)t->precision;
+		weir_buf_u8(&digits, '0');
+	}
+	fits = fits && digits.len - sign <= (size_t)t->precision && weir__big_parse((const char *)digits.data, digits.len, unscaled, &scale);
+	if (least.code | digits.code)
+		unscaled->code = WEIR_ENOMEM;
+	weir_buf_fini(&least);
+	weir_buf_fini(&digits);
+	return fits;
+}
+
+/* A decimal number, as text or bare. */
 static int parse_decimal(struct json_in *j, const struct weir__sql_type *t, struct weir_buf *unscaled)
 {
 	struct weir_buf text = { 0 };
 	char expected[80];
 	const char *at = j->p;
-	size_t fraction = 0, first = 0;
-	bool point = false, fine;
-	int32_t scale;
 	int code = 0;
 
 	snprintf(expected, sizeof(expected), "a number of at most %d digits, %d of them behind the point", t->precision, t->scale);
-	if (weir__json_peek(j) == '"') {
+	if (weir__json_peek(j) == '"')
 		code = parse_text(j, &text);
-	} else {
-		while (j->p < j->end && (memchr("+-.", *j->p, 3) || (*j->p >= '0' && *j->p <= '9')))
+	else
+		while (j->p < j->end && (memchr("+-.eE", *j->p, 5) || (*j->p >= '0' && *j->p <= '9')))
 			weir_buf_u8(&text, (uint8_t)*j->p++);
-	}
-	for (size_t i = 0; i < text.len; i++) {
-		char c = (char)text.data[i];
-
-		point |= c == '.';
-		fraction += point && c >= '0' && c <= '9';
-		first += i == 0 && (c == '-' || c == '+');
-	}
-	fine = text.len > first && (int64_t)fraction <= t->scale;
-	for (size_t i = fraction; fine && (int64_t)i < t->scale; i++) { /* as many digits behind the point as the type has */
-		if (!point)
-			weir_buf_u8(&text, '.');
-		point = true;
-		weir_buf_u8(&text, '0');
-	}
-	fine = fine && weir__big_parse((const char *)text.data, text.len, unscaled, &scale) && scale == t->scale;
-	if (fine) {
-		struct weir_buf shown = { 0 };
-
-		weir__big_text(&shown, weir_buf_slice(unscaled));
-		fine = shown.len - (shown.len && shown.data[0] == '-') <= (size_t)t->precision;
-		weir_buf_fini(&shown);
+	if (!code && !decimal_of_text(&text, t, unscaled)) {
+		j->p = at;
+		code = unscaled->code || text.code ? weir_error_set(j->err, WEIR_ENOMEM, "out of memory for a number") : weir__json_fail(j, expected);
 	}
 	weir_buf_fini(&text);
-	if (!code && !fine) {
-		j->p = at;
-		code = unscaled->code ? weir_error_set(j->err, WEIR_ENOMEM, "out of memory for a number") : weir__json_fail(j, expected);
-	}
 	return code;
 }
 
@@ -254,6 +254,57 @@ static bool time_of_text(const char *p, const char *end, int32_t *out)
 	return p == end && hour < 24 && minute < 60 && second < 60;
 }
 
+/* The parts of a java.time.Period (years and months) or Duration (hours to seconds), added up in units of the last: P2Y1M, PT-1H-0.5S. */
+static bool interval_of_text(const char *p, const char *end, bool months, int64_t *out)
+{
+	const struct { char unit; int64_t worth; } units[] = { { months ? 'Y' : 'H', months ? 12 : 3600000 }, { 'M', months ? 1 : 60000 }, { months ? 'D' : 'S', months ? 0 : 1000 } };
+	size_t next = 0;
+
+	*out = 0;
+	if (!take_char(&p, end, 'P') || (!months && !take_char(&p, end, 'T')) || p == end)
+		return false;
+	while (p < end) {
+		bool minus = take_char(&p, end, '-');
+		int64_t v, ms = 0;
+
+		if (!take_number(&p, end, 15, &v))
+			return false;
+		if (!months && take_char(&p, end, '.')) {
+			const char *from = p;
+
+			if (!take_number(&p, end, 3, &ms))
+				return false;
+			for (long n = p - from; n < 3; n++)
+				ms *= 10;
+		}
+		while (next < 3 && p < end && units[next].unit != *p)
+			next++;
+		if (next == 3 || p == end || (ms && next < 2) || (months && next == 2 && v) || v > INT64_MAX / 4 / 3600000)
+			return false;
+		v = v * units[next++].worth + ms;
+		*out += minus ? -v : v;
+		p++;
+	}
+	return !months || (*out >= INT32_MIN && *out <= INT32_MAX);
+}
+
+static int parse_interval(struct json_in *j, bool months, int64_t *out)
+{
+	struct weir_buf text = { 0 };
+	const char *at = j->p;
+	int code;
+
+	if (weir__json_peek(j) != '"')
+		return weir__json_int(j, months ? INT32_MIN : INT64_MIN, months ? INT32_MAX : INT64_MAX, out);
+	code = parse_text(j, &text);
+	if (!code && (!text.len || !interval_of_text((const char *)text.data, (const char *)text.data + text.len, months, out))) {
+		j->p = at;
+		code = weir__json_fail(j, months ? "a number of months, or a period like P2Y1M" : "a number of milliseconds, or a duration like PT25H1M1.001S");
+	}
+	weir_buf_fini(&text);
+	return code;
+}
+
 /* INT and what is stored as one: a number, or the text that a java.time value has. */
 static int parse_int(struct json_in *j, const struct weir__sql_type *t, int64_t *out)
 {
@@ -286,8 +337,9 @@ static int parse_whole(struct json_in *j, const struct weir__sql_type *t, int64_
 	switch (t->root) {
 	case SQL_TINYINT: return weir__json_int(j, INT8_MIN, INT8_MAX, out);
 	case SQL_SMALLINT: return weir__json_int(j, INT16_MIN, INT16_MAX, out);
-	case SQL_BIGINT:
-	case SQL_INTERVAL_DAY_TIME: return weir__json_int(j, INT64_MIN, INT64_MAX, out);
+	case SQL_BIGINT: return weir__json_int(j, INT64_MIN, INT64_MAX, out);
+	case SQL_INTERVAL_DAY_TIME:
+	case SQL_INTERVAL_YEAR_MONTH: return parse_interval(j, t->root == SQL_INTERVAL_YEAR_MONTH, out);
 	case SQL_BOOLEAN:
 		*out = weir__json_word(j, "true");
 		return *out || weir__json_word(j, "false") ? 0 : weir__json_fail(j, "true or false");

@@ -57,6 +57,8 @@ int weir__sql_value_parse(const struct weir__sql_type *t, struct json_in *j, str
 uint32_t weir__sql_value_min(const struct weir__sql_type *t);
 /* Step over n Java streams. */
 void weir__java_skip(struct weir__snapshot_reader *r, uint32_t n);
+/* Is it RowDataSerializer's? */
+bool weir__sql_is_row(const struct weir_type *t);
 /* The type of a TypeSerializer object in a Java stream, for RAW types and old state; NULL = not known (no error), or out of memory (the cursor's error). */
 struct weir_type *weir__java_serializer_type(struct weir__snapshot_reader *r, const struct weir_java_node *serializer, uint32_t depth);
 
