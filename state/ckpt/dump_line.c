@@ -42,11 +42,14 @@ void weir__dump_json(struct weir_buf *b, const char *field, const struct weir_ty
 		note(trouble, NULL, "its type is not known", false);
 		return;
 	}
-	if (weir__keyed_is_opaque(t)) {
+	if (weir__keyed_is_opaque(t)) { /* some values say where they end all the same (Kryo) */
 		const struct weir_type *o = find_opaque(t, 0);
+		struct weir_src value = src;
 
-		note(trouble, o->java ? o->java : "?", UNKNOWN_CLASS, false);
-		return;
+		if (weir_type_skip(t, &value) != 0 || weir_src_left(&value)) {
+			note(trouble, o->java ? o->java : "?", o->kind == WEIR_WIRE && value.code == WEIR_ENOTYPE ? value.what : UNKNOWN_CLASS, false);
+			return;
+		}
 	}
 	weir_buf_printf(b, ",\"%s\":", field);
 	if (weir_type_to_json(t, &src, b) == 0)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "state/flink/keyed_priv.h"
+#include "state/flink/snapshot.h"
 #include "state/flink/timers_raw.h"
 
 static const struct weir__layout layouts[] = {
@@ -102,9 +103,13 @@ static int keyed_infos(struct weir_view *v, struct weir__part *part, struct weir
 {
 	int code = make_infos(v, part, part->meta->nstates, err);
 
+	weir_serializer_written_by(part->meta->key, v->ckpt->version);
 	for (uint32_t i = 0; i < part->ninfos && code == 0; i++) {
 		struct weir_state_info s;
 
+		weir_serializer_written_by(part->meta->states[i].stored, v->ckpt->version);
+		if (part->meta->states[i].ns)
+			weir_serializer_written_by(part->meta->states[i].ns, v->ckpt->version);
 		keyed_info(part, &part->meta->states[i], &s);
 		part->infos[i] = intern(v, &s);
 		if (!part->infos[i])
@@ -124,6 +129,9 @@ static int oper_infos(struct weir_view *v, struct weir__part *part, struct weir_
 		struct weir_state_info s = { .op = part->op, .kind = kinds[m->mode], .name = (char *)(uintptr_t)m->name,
 					     .user_key = m->mode == WEIR_BROADCAST ? m->key : NULL, .value = m->value, .stored = m->value };
 
+		weir_serializer_written_by(m->value, v->ckpt->version);
+		if (m->key)
+			weir_serializer_written_by(m->key, v->ckpt->version);
 		part->infos[i] = intern(v, &s);
 		if (!part->infos[i])
 			code = no_memory(err);

@@ -138,10 +138,10 @@ enum weir_keyed_format weir_keyed_detect(enum weir_keyed_kind kind, struct weir_
 
 int weir_list_to_canonical(const struct weir_type *list, struct weir_slice stored, struct weir_buf *out, struct weir_error *err)
 {
-	struct weir_src src = weir_src_of(stored, NULL, 0);
+	struct weir_src src = weir_src_of(stored, NULL, 0), all = src;
 	uint32_t n = weir_src_count(&src, 1);
 
-	if (weir__keyed_is_opaque(list)) { /* only what needs no boundaries */
+	if (weir__keyed_is_opaque(list) && (weir_type_skip(list, &all) || weir_src_left(&all))) { /* only what needs no boundaries */
 		if (!src.code && list->kind == WEIR_LIST && n == 1)
 			weir_buf_put(out, src.p, weir_src_left(&src));
 		else if (src.code || list->kind != WEIR_LIST || n > 1)
@@ -168,7 +168,7 @@ int weir_list_from_canonical(const struct weir_type *list, struct weir_slice can
 	size_t count_at = out->len;
 	uint32_t n = 0;
 
-	if (list->kind != WEIR_LIST || weir__keyed_is_opaque(list))
+	if (list->kind != WEIR_LIST || list->fields[0].type->kind == WEIR_OPAQUE)
 		return weir_error_set(err, WEIR_ENOTYPE, "the elements of a list cannot be told apart: their serializer is not known");
 	weir_buf_u32(out, 0);
 	for (; weir_src_left(&src); n++) {

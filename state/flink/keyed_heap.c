@@ -112,6 +112,20 @@ static int read_rest(struct weir__keyed_group *g, struct weir_src *src, const ui
 	return code;
 }
 
+/* Can all entries of an undelimited section be stepped over after all? The serializer decides value by value (Kryo). */
+static bool steps_over(const struct weir_keyed_meta *meta, uint32_t state, uint32_t count, const struct weir_src *from)
+{
+	const struct weir_keyed_state_meta *s = &meta->states[state];
+	struct weir_src src = *from;
+
+	if (s->kind == WEIR_STATE_TIMER)
+		return false;
+	for (uint32_t i = 0; i < count && !src.code; i++)
+		if (weir_type_skip(s->ns, &src) || weir_type_skip(meta->key, &src) || weir_type_skip(s->stored, &src))
+			return false;
+	return !src.code;
+}
+
 /* The fewest bytes an entry takes. */
 static uint64_t least_entry(const struct weir_keyed_meta *meta, uint32_t state)
 {
@@ -147,7 +161,7 @@ int weir__keyed_read_heap(struct weir__keyed_group *g, struct weir_src *src)
 			return weir__keyed_fail(g, WEIR_ECORRUPT, at, UINT32_MAX, state < g->meta->nstates ? "a state appears twice" : "the number of a state is too large");
 		if (count > weir_src_left(src) / least_entry(g->meta, state))
 			return weir__keyed_fail(g, WEIR_ECORRUPT, at + 2, state, "more entries are announced than bytes follow");
-		if (count && weir__keyed_undelimited(g->meta, state)) {
+		if (count && weir__keyed_undelimited(g->meta, state) && !steps_over(g->meta, state, count, src)) {
 			*src = head;
 			return read_rest(g, src, seen);
 		}
@@ -206,7 +220,9 @@ static int map_entries(struct canonical *c, uint32_t state, const struct weir_en
 	struct weir_src src = weir_src_of(stored->value, c->path, 0);
 	uint32_t n = weir_src_count(&src, 1);
 
-	if (!known || (n > 1 && weir__keyed_is_opaque(map->fields[1].type)))
+	struct weir_src all = weir_src_of(stored->value, c->path, 0);
+
+	if (!known || (n > 1 && weir__keyed_is_opaque(map->fields[1].type) && (weir_type_skip(map, &all) || weir_src_left(&all))))
 		return not_canonical(c, state, stored, "the entries of this map cannot be told apart: their serializer is not known to weir");
 	for (uint32_t i = 0; i < n && !src.code; i++) {
 		struct weir_entry e = *stored;
@@ -216,7 +232,7 @@ static int map_entries(struct canonical *c, uint32_t state, const struct weir_en
 		e.user_key = take(map->fields[0].type, &src);
 		from = src.p;
 		if (!weir_src_bool(&src)) {
-			if (weir__keyed_is_opaque(map->fields[1].type))
+			if (n == 1 && weir__keyed_is_opaque(map->fields[1].type))
 				src.p = src.code ? src.p : src.end;
 			else if (weir_type_skip(map->fields[1].type, &src) != 0)
 				break;

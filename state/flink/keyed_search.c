@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { MAX_DEPTH = 32, MAX_BODY = 64 * 1024 * 1024, BUDGET = 32 * 1000 * 1000 };
+enum { MAX_DEPTH = 32, MAX_BODY = 64 * 1024 * 1024, BUDGET = 32 * 1000 * 1000, STEP_LIMIT = 64 * 1024 };
 
 #define NO_ANSWER "where its values end cannot be told: their serializer is not known to weir, and the keys that follow do not decide it"
 #define NO_WAY "its values have a serializer that is not known to weir, and no way was found to tell where they end"
@@ -22,6 +22,7 @@ enum { MAX_DEPTH = 32, MAX_BODY = 64 * 1024 * 1024, BUDGET = 32 * 1000 * 1000 };
 
 struct place {
 	uint32_t pos, value; /* of the entry, and of its value */
+	uint32_t end;        /* of the value, where it says so itself (Kryo); 0: not known */
 };
 
 struct places {
@@ -70,7 +71,7 @@ static bool value_begins(const struct weir_type *t, const uint8_t *p, size_t lef
 {
 	if (left == 0)
 		return false;
-	if (t->kind == WEIR_OPAQUE && t->java && strstr(t->java, "KryoSerializerSnapshot"))
+	if (t->java && strstr(t->java, "KryoSerializerSnapshot"))
 		return kryo_begins(p, left);
 	if (t->kind == WEIR_LIST || t->kind == WEIR_MAP)
 		return left >= 4 && weir_be32(p) <= left;
@@ -93,7 +94,19 @@ static bool skip_ns(const struct weir_type *ns, struct weir_src *src)
 	return weir_type_skip(ns, src) == 0;
 }
 
-static bool entry_begins(struct search *s, const struct weir_keyed_state_meta *m, uint32_t pos, uint32_t *out_value)
+/* Where a value ends that can be stepped over although its serializer does not promise it; 0: cannot. Looks at no more than STEP_LIMIT bytes. */
+static uint32_t value_end(struct search *s, const struct weir_type *t, const struct weir_src *from, uint32_t pos)
+{
+	struct weir_src src = *from;
+
+	if (t->kind == WEIR_OPAQUE || !spend(s, 64))
+		return 0;
+	if (weir_src_left(&src) > STEP_LIMIT)
+		src.end = src.p + STEP_LIMIT;
+	return weir_type_skip(t, &src) == 0 ? (uint32_t)(src.p - src.base) + pos : 0;
+}
+
+static bool entry_begins(struct search *s, const struct weir_keyed_state_meta *m, uint32_t pos, struct place *out)
 {
 	struct weir_slice rest = { s->body.ptr + pos, s->body.len - pos };
 	struct weir_src src = weir_src_of(rest, NULL, 0);
@@ -108,7 +121,7 @@ static bool entry_begins(struct search *s, const struct weir_keyed_state_meta *m
 	if (weir_keyed_group_of(s->g->meta->key, (struct weir_slice){ key, (size_t)(src.p - key) }, s->g->max_parallelism, &s->keys, &group) &&
 	    group != (uint32_t)s->g->key_group)
 		return false;
-	*out_value = (uint32_t)(src.p - src.base) + pos;
+	*out = (struct place){ pos, (uint32_t)(src.p - src.base) + pos, value_end(s, m->stored, &src, pos) };
 	return true;
 }
 
@@ -130,9 +143,9 @@ static const struct places *find_places(struct search *s, uint32_t state)
 	if (!spend(s, (int64_t)s->body.len * 8))
 		return NULL;
 	for (uint32_t pos = 0; pos < s->body.len; pos++) {
-		uint32_t value;
+		struct place place;
 
-		if (!entry_begins(s, &s->g->meta->states[state], pos, &value))
+		if (!entry_begins(s, &s->g->meta->states[state], pos, &place))
 			continue;
 		if (p->n == cap) {
 			struct place *more = weir_arena_alloc(s->mem, (cap ? cap * 2 : 64) * sizeof(*more), 8);
@@ -146,10 +159,16 @@ static const struct places *find_places(struct search *s, uint32_t state)
 			p->at = more;
 			cap = cap ? cap * 2 : 64;
 		}
-		p->at[p->n++] = (struct place){ pos, value };
+		p->at[p->n++] = place;
 	}
 	p->found = true;
 	return p;
+}
+
+/* May the entry at `place` end at `end`? */
+static bool may_end(const struct place *place, uint32_t end)
+{
+	return place->value < end && (!place->end || place->end == end);
 }
 
 /* ---- chains of exactly `count` entries in one section ---- */
@@ -191,7 +210,7 @@ static bool count_chains(struct search *s, const struct places *p, uint32_t star
 
 		for (uint32_t j = 0; j < c->width; j++)
 			for (uint32_t k = 0; k <= j && to[j] < 2; k++)
-				if (from[k] && c->at[i - 1 + k].value < c->at[i + j].pos)
+				if (from[k] && may_end(&c->at[i - 1 + k], c->at[i + j].pos))
 					to[j] = (uint8_t)(to[j] + from[k] > 2 ? 2 : to[j] + from[k]);
 	}
 	return true;
@@ -204,7 +223,7 @@ static uint32_t chains_to(const struct chains *c, uint32_t end)
 	uint32_t n = 0;
 
 	for (uint32_t j = 0; j < c->width && n < 2; j++)
-		if (last[j] && c->at[c->count - 1 + j].value < end)
+		if (last[j] && may_end(&c->at[c->count - 1 + j], end))
 			n += last[j];
 	return n < 2 ? n : 2;
 }
@@ -224,7 +243,7 @@ static bool trace_chain(struct search *s, const struct chains *c, uint32_t end, 
 		const uint8_t *ways = c->ways + (size_t)i * c->width;
 		uint32_t j = 0;
 
-		while (j <= top && !(ways[j] && c->at[i + j].value < next))
+		while (j <= top && !(ways[j] && may_end(&c->at[i + j], next)))
 			j++;
 		if (j > top)
 			return false;

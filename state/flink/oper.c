@@ -370,6 +370,17 @@ static int64_t end_of(const struct ends *e, int64_t offset)
 	return next < e->at.len ? e->at.items[next] : offset;
 }
 
+/* Can all entries be stepped over? Some serializers decide value by value (Kryo). */
+static bool steps_over(const struct weir_oper_meta *m, uint32_t n, const struct weir_src *from)
+{
+	struct weir_src src = *from;
+
+	for (uint32_t i = 0; i < n && !src.code; i++)
+		if (weir_type_skip(m->key, &src) || weir_type_skip(m->value, &src))
+			return false;
+	return !src.code && weir_src_left(&src) == 0;
+}
+
 static int deliver_broadcast(const struct weir_oper_meta *m, struct weir_slice bytes, weir_entry_fn *fn, void *arg, struct weir_error *err, const char *path,
 			     uint64_t offset, bool compressed)
 {
@@ -377,7 +388,9 @@ static int deliver_broadcast(const struct weir_oper_meta *m, struct weir_slice b
 	uint32_t n = weir_src_count(&src, 1);
 	struct weir_entry e = { .subtask = -1, .key_group = -1, .index = -1, .value = bytes };
 
-	if (!src.code && n && (weir__keyed_is_opaque(m->key) || (n > 1 && weir__keyed_is_opaque(m->value)))) {
+	bool opaque = weir__keyed_is_opaque(m->key) || weir__keyed_is_opaque(m->value), steps = !opaque || steps_over(m, n, &src);
+
+	if (!src.code && n && !steps && (n > 1 || weir__keyed_is_opaque(m->key))) {
 		e.undecodable = "the entries of this map cannot be told apart: their serializer is not known to weir";
 		return fn(arg, &e);
 	}
@@ -389,7 +402,7 @@ static int deliver_broadcast(const struct weir_oper_meta *m, struct weir_slice b
 			break;
 		e.user_key = (struct weir_slice){ from, (size_t)(src.p - from) };
 		from = src.p;
-		if (weir__keyed_is_opaque(m->value))
+		if (!steps)
 			src.p = src.end;
 		else if (weir_type_skip(m->value, &src) != 0)
 			break;

@@ -61,6 +61,7 @@ static const struct weir__snapshot_class *const families[] = {
 	weir__serializers_stream,
 	weir__serializers_cep,
 	weir__serializers_avro,
+	weir__serializers_kryo,
 };
 
 const struct weir__snapshot_class *weir__snapshot_class_named(const char *name)

@@ -23,4 +23,8 @@ int weir_serializer_snapshot_read(struct weir_src *src, struct weir_arena *mem, 
 int weir_serializer_snapshot_read_proxy(struct weir_src *src, struct weir_arena *mem, weir_serializer_snapshot_after_fn *after, void *arg, struct weir_type **out,
 			     struct weir_error *err) WEIR_CHECK;
 
+/* Tell the serializers in t which release wrote the checkpoint, by the version of its metadata (0: not known): Kryo's bytes differ between Flink 1.x and
+ * 2.x, and nothing else tells them apart. Before the type is shared. */
+void weir_serializer_written_by(struct weir_type *t, int32_t metadata_version);
+
 #endif

@@ -440,7 +440,7 @@ struct opaque_case {
 static void write_opaque(struct opaque_case *c, int nkeys, const char *const *values)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
-	struct weir_type *kryo = opaque(&c->mem, "org.apache.flink.api.java.typeutils.runtime.kryo.KryoSerializerSnapshot");
+	struct weir_type *kryo = opaque(&c->mem, "com.acme.KryoSerializerSnapshot");
 	struct weir_keyed_state_meta states[4] = {
 		{ "o1", WEIR_STATE_VALUE, &weir_void, kryo, false },
 		{ "count", WEIR_STATE_VALUE, &weir_void, &weir_int64, false },
