@@ -153,6 +153,21 @@ static int configure(struct run *r, struct weir_error *err)
 	return code;
 }
 
+/* An option and its value are one argument to people. */
+static void name_unused(const struct run *r)
+{
+	char *const *a = r->args->rest;
+
+	for (int i = 0; i < r->args->nrest; i++) {
+		bool pair = a[i][0] == '-' && !strchr(a[i], '=') && i + 1 < r->args->nrest && a[i + 1][0] != '-' && !r->env->arg_used[i + 1];
+
+		if (r->env->arg_used[i])
+			continue;
+		fprintf(stderr, "weir: the job does not use the argument '%s%s%s'\n", a[i], pair ? " " : "", pair ? a[i + 1] : "");
+		i += pair;
+	}
+}
+
 static int build(struct run *r, struct weir_error *err)
 {
 	const char *name = weir_config_get(&r->config, "pipeline.name");
@@ -171,9 +186,8 @@ static int build(struct run *r, struct weir_error *err)
 	else if (!r->env->job_name)
 		weir_job_name(r->env, r->file.name);
 	code = weir_plan_make(r->env, r->parallelism, r->max_parallelism, &r->plan, err);
-	for (int i = 0; !code && i < r->args->nrest; i++)
-		if (!r->env->arg_used[i])
-			fprintf(stderr, "weir: the job does not use the argument '%s'\n", r->args->rest[i]);
+	if (!code)
+		name_unused(r);
 	return code;
 }
 
@@ -418,6 +432,27 @@ static int report(struct run *r, int64_t started_ns, struct weir_error *err)
 	return 0;
 }
 
+/* Say that the job runs, once its inputs, outputs and state could be opened: what is missing is found before that. */
+static void accept_job(struct run *r)
+{
+	struct weir_job_status s;
+
+	while (!weir_job_wait_started(r->job, 50) && !interrupts)
+		;
+	weir_job_status(r->job, &s);
+	if (!s.started)
+		return;
+	fprintf(stderr, "Job has been submitted with JobID %s\n", r->job_config.job_id);
+	if (weir_job_restored_from(r->job))
+		fprintf(stderr, "weir: restored from %s\n", weir_job_restored_from(r->job));
+	if (r->ready_fd >= 0) {
+		(void)!write(r->ready_fd, "ok", 2);
+		close(r->ready_fd);
+		r->ready_fd = -1;
+		dup2(STDOUT_FILENO, STDERR_FILENO); /* the log; and who waits for the end of our messages waits no longer */
+	}
+}
+
 static int run_job(struct run *r, struct weir_error *err)
 {
 	int64_t started = weir_mono_ns(&weir_system_clock);
@@ -437,18 +472,10 @@ static int run_job(struct run *r, struct weir_error *err)
 	if (code)
 		return code;
 	catch_signals();
-	fprintf(stderr, "Job has been submitted with JobID %s\n", r->job_config.job_id);
-	if (weir_job_restored_from(r->job))
-		fprintf(stderr, "weir: restored from %s\n", weir_job_restored_from(r->job));
-	if (r->ready_fd >= 0) {
-		(void)!write(r->ready_fd, "ok", 2);
-		close(r->ready_fd);
-		r->ready_fd = -1;
-		dup2(STDOUT_FILENO, STDERR_FILENO); /* the log; and who waits for the end of our messages waits no longer */
-	}
 	code = weir_job_start(r->job, err);
 	if (code)
 		return code;
+	accept_job(r);
 	watch(r);
 	return report(r, started, err);
 }

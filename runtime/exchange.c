@@ -152,7 +152,7 @@ static bool same_tag(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-int weir__task_emit(struct weir_task *t, struct weir_op_slot *slot, const char *tag, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err)
+static int emit(struct weir_task *t, struct weir_op_slot *slot, const char *tag, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err)
 {
 	uint32_t n = rows && rows->rows ? rows->n : b->rows;
 	struct attached at = { 0 };
@@ -191,20 +191,10 @@ int weir_op_emit(struct weir_op *op, struct weir_batch *b, const struct weir_sel
 
 	if (code)
 		return code;
-	return weir__task_emit(op->task, weir__slot_of(op), NULL, b, rows, err);
+	return emit(op->task, weir__slot_of(op), NULL, b, rows, err);
 }
 
 int weir_op_emit_side(struct weir_op *op, const char *tag, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err)
 {
-	return weir__task_emit(op->task, weir__slot_of(op), tag, b, rows, err);
-}
-
-bool weir_op_has_side(const struct weir_op *op, const char *tag)
-{
-	const struct weir_op_slot *slot = &op->task->ops[op->node->chain_index];
-
-	for (uint32_t i = 0; i < slot->noutputs; i++)
-		if (slot->outputs[i].tag && strcmp(slot->outputs[i].tag, tag) == 0)
-			return true;
-	return false;
+	return emit(op->task, weir__slot_of(op), tag, b, rows, err);
 }

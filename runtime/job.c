@@ -399,6 +399,10 @@ static void on_task(struct weir_job *j, struct weir_job_event *e)
 	case WEIR_TASK_IS_RUNNING:
 		if (++j->nrunning < j->plan->ntasks || j->state != WEIR_JOB_RUNNING)
 			break;
+		pthread_mutex_lock(&j->lock);
+		j->status.started = true;
+		pthread_cond_broadcast(&j->over_cond);
+		pthread_mutex_unlock(&j->lock);
 		if (j->stop_uri) { /* the sinks have published what the savepoint holds: nothing else was left to do */
 			j->closing = true;
 			weir__job_mail_all(j, WEIR_MAIL_CLOSE, 0);
@@ -414,6 +418,11 @@ static void on_task(struct weir_job *j, struct weir_job_event *e)
 		j->ndone++;
 		if (t->state == WEIR_TASK_FAILED)
 			weir__job_fail(j, &t->err);
+		break;
+	case WEIR_TASK_NOTICE:
+		if (strcmp(j->noticed.msg, t->err.msg) != 0)
+			weir__job_say(j, "%s", t->err.msg);
+		j->noticed = t->err;
 		break;
 	case WEIR_TASK_ACK:
 	case WEIR_TASK_DECLINE:
@@ -546,17 +555,8 @@ int weir_job_start(struct weir_job *j, struct weir_error *err)
 	return weir_error_set(err, WEIR_EIO, "cannot start the job's thread");
 }
 
-bool weir_job_is_over(struct weir_job *j)
-{
-	bool b;
-
-	pthread_mutex_lock(&j->lock);
-	b = j->over;
-	pthread_mutex_unlock(&j->lock);
-	return b;
-}
-
-bool weir_job_wait(struct weir_job *j, int64_t timeout_ms)
+/* Until it is over or, when that is enough, started. */
+static bool wait_for(struct weir_job *j, bool started, int64_t timeout_ms)
 {
 	struct timespec t;
 	bool b;
@@ -569,13 +569,16 @@ bool weir_job_wait(struct weir_job *j, int64_t timeout_ms)
 		t.tv_nsec -= 1000000000;
 	}
 	pthread_mutex_lock(&j->lock);
-	while (!j->over)
+	while (!j->over && !(started && j->status.started))
 		if ((timeout_ms < 0 ? pthread_cond_wait(&j->over_cond, &j->lock) : pthread_cond_timedwait(&j->over_cond, &j->lock, &t)) == ETIMEDOUT)
 			break;
-	b = j->over;
+	b = j->over || (started && j->status.started);
 	pthread_mutex_unlock(&j->lock);
 	return b;
 }
+
+bool weir_job_wait(struct weir_job *j, int64_t timeout_ms) { return wait_for(j, false, timeout_ms); }
+bool weir_job_wait_started(struct weir_job *j, int64_t timeout_ms) { return wait_for(j, true, timeout_ms); }
 
 int weir_job_result(struct weir_job *j, struct weir_error *err)
 {
@@ -626,7 +629,6 @@ void weir_job_status(struct weir_job *j, struct weir_job_status *out)
 		weir_wake(&j->actor); /* so that the next call sees fresh numbers */
 }
 
-char *weir_job_last_checkpoint(struct weir_job *j) { return j->newest_uri ? strdup(j->newest_uri) : NULL; }
 const char *weir_job_restored_from(const struct weir_job *j) { return j->restore_uri; }
 
 static int by_name(const void *a, const void *b)

@@ -56,8 +56,9 @@ int weir_job_new(struct weir_plan *plan, const struct weir_job_config *config, s
 int weir_job_start(struct weir_job *job, struct weir_error *err) WEIR_CHECK;
 /* Wait up to timeout_ms (< 0: for ever; only with a threads host). True when the job is over. */
 bool weir_job_wait(struct weir_job *job, int64_t timeout_ms);
-/* Over? And then: 0, or the error it ended with (WEIR_EFAILED.., WEIR_ECANCELED). */
-bool weir_job_is_over(struct weir_job *job);
+/* The same, until all tasks have opened what they read and write, or the job is over. */
+bool weir_job_wait_started(struct weir_job *job, int64_t timeout_ms);
+/* Of a job that is over: 0, or the error it ended with (WEIR_EFAILED.., WEIR_ECANCELED). */
 int weir_job_result(struct weir_job *job, struct weir_error *err);
 /* After the job is over (or was never started). */
 void weir_job_free(struct weir_job *job);
@@ -85,11 +86,10 @@ struct weir_job_status {
 	int64_t last_checkpoint_ms;       /* how long it took */
 	uint64_t last_checkpoint_bytes;
 	uint32_t restarts, failed_checkpoints, ntasks, backpressured;
+	bool started;                     /* all tasks have been running: inputs and outputs could be opened, state be restored */
 	bool finished_before;             /* restored from the last checkpoint of a finished job: nothing was to be done */
 };
 void weir_job_status(struct weir_job *job, struct weir_job_status *out);
-/* Newest complete checkpoint; malloc'ed, or NULL. */
-char *weir_job_last_checkpoint(struct weir_job *job);
 /* Sums over tasks, after the end. fn(arg, name, value) in the order of names. */
 void weir_job_accumulators(struct weir_job *job, void (*fn)(void *arg, const char *name, int64_t value), void *arg);
 const char *weir_job_restored_from(const struct weir_job *job); /* URI or NULL */

@@ -76,12 +76,13 @@ struct weir_job {
 	_Atomic uint32_t works;        /* submitted by the job itself */
 
 	pthread_mutex_t lock;          /* guards what follows */
-	pthread_cond_t over_cond;
+	pthread_cond_t over_cond;      /* over, or status.started */
 	struct weir_job_event *events, **events_last;
 	bool over;
 	struct weir_job_status status;
 	WEIR_VEC(struct weir_accumulator) totals;
 
+	struct weir_error noticed;     /* what was said last of what operators say */
 	void (*on_event)(void *arg, const char *text);
 	void *on_event_arg;
 };

@@ -67,14 +67,14 @@ struct weir_op {
 /* Emit rows to the main output. The batch is passed by reference; the operator keeps its own reference. rows may be NULL (= all). */
 int weir_op_emit(struct weir_op *op, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err) WEIR_CHECK;
 int weir_op_emit_side(struct weir_op *op, const char *tag, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err) WEIR_CHECK;
-/* Is anybody listening to that side output? */
-bool weir_op_has_side(const struct weir_op *op, const char *tag);
 int weir_op_emit_watermark(struct weir_op *op, int64_t watermark_ms, struct weir_error *err) WEIR_CHECK; /* sources and timestamp assigners */
 int weir_op_emit_idle(struct weir_op *op, bool idle, struct weir_error *err) WEIR_CHECK;
 /* Call tick() at this processing time or soon after; earlier calls replace later ones. */
 void weir_op_wake_at(struct weir_op *op, int64_t now_ms);
 void weir_op_accumulate(struct weir_op *op, const char *name, int64_t n);
 int64_t weir_op_now_ms(const struct weir_op *op);
+/* Something that the user should know and that is no error; with the operator's name. What several subtasks say is shown once. */
+void weir_op_notice(struct weir_op *op, const char *fmt, ...) WEIR_PRINTF(2, 3);
 /* Will there be a checkpoint after finish()? (Always, in a job; the last one commits results.) */
 bool weir_op_has_checkpoints(const struct weir_op *op);
 

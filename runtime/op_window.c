@@ -4,7 +4,8 @@
  * timers of the service "window-timers", as Flink's WindowOperator keeps them.
  *
  * A row whose window is over (cleanup time <= watermark) is late: it goes to the side output when there is one, and is counted in the accumulator
- * "numLateRecordsDropped". A window fires when the watermark passes its last millisecond, and with allowed lateness again for each late row; its state goes at its cleanup time.
+ * "numLateRecordsDropped", Flink's name, or "numLateRecordsToSideOutput". A window fires when the watermark passes its last millisecond, and with allowed
+ * lateness again for each late row; its state goes at its cleanup time.
  * Tumbling windows with an accumulator without text take the batch path: all accumulators are resolved first, then updated.
  */
 #include "runtime/context.h"
@@ -116,7 +117,7 @@ static int late_rows(struct window_op *w, struct weir_batch *in, uint32_t n, str
 
 	if (n == 0)
 		return 0;
-	weir_op_accumulate(&w->base, "numLateRecordsDropped", n);
+	weir_op_accumulate(&w->base, w->cfg->opts.late ? "numLateRecordsToSideOutput" : "numLateRecordsDropped", n);
 	return w->cfg->opts.late ? weir_op_emit_side(&w->base, w->cfg->opts.late, in, &s, err) : 0;
 }
 

@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <weir/fs.h>
+
 #include "runtime/format_rows.h"
 #include "runtime/graph.h"
 #include "runtime/input_file.h"
@@ -66,6 +68,30 @@ static int check_config(const struct weir_source_config *c, struct weir_error *e
 	return 0;
 }
 
+/* The state knows its files, and no others are looked for: say so when the job names another input now. */
+static void tell_of_other_input(struct file_source *s)
+{
+	struct weir_error ignored = WEIR_ERROR_INIT;
+	struct weir_fs *fs;
+	char *path = NULL, *uri = NULL;
+	size_t n, others = 0;
+
+	if (s->splits.v.len == 0 || strcmp(s->config->path, WEIR_INPUT_STDIN) == 0 || weir_fs_resolve(s->config->path, &fs, &path, &ignored) != 0)
+		return;
+	uri = weir_fs_uri(fs, path);
+	n = uri ? strlen(uri) : 0;
+	for (size_t i = 0; uri && i < s->splits.v.len; i++) {
+		struct weir_slice is = weir_str_slice(&s->splits.v.items[i].path);
+
+		others += is.len < n || memcmp(is.ptr, uri, n) != 0 || (is.len > n && is.ptr[n] != '/');
+	}
+	if (others == s->splits.v.len)
+		weir_op_notice(&s->op, "the restored state goes on with %s; %s, which the job names now, is not read (start without the state to read it)",
+			       weir_split_uri(&s->splits, &s->splits.v.items[0]), uri);
+	free(path);
+	free(uri);
+}
+
 static int take_splits(struct file_source *s, struct weir_error *err)
 {
 	uint64_t split_bytes = s->config->opts.split_bytes ? s->config->opts.split_bytes : SPLIT_BYTES;
@@ -76,6 +102,8 @@ static int take_splits(struct file_source *s, struct weir_error *err)
 	rc = weir_splits_restore(&s->splits, &s->op, err);
 	s->watermark = weir_splits_restored_watermark(&s->splits);
 	s->say_watermark = s->watermark != INT64_MIN;
+	if (!rc)
+		tell_of_other_input(s);
 	return rc;
 }
 

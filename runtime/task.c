@@ -12,6 +12,7 @@
 #include "runtime/task.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 _Thread_local const struct weir_op *weir__current_op;
@@ -30,8 +31,6 @@ static const struct {
 #undef B
 };
 
-const char *weir_task_state_name(enum weir_task_state s) { return states[s].name; }
-
 static void go(struct weir_task *t, enum weir_task_state to)
 {
 	assert(states[t->state].next & 1u << to);
@@ -44,6 +43,18 @@ static void tell(struct weir_task *t, enum weir_task_event_kind kind)
 	struct weir_task_event e = { .kind = kind, .task = t->number, .state = t->state, .err = t->err };
 
 	t->tell(t->job, &e);
+}
+
+void weir_op_notice(struct weir_op *op, const char *fmt, ...)
+{
+	struct weir_task_event e = { .kind = WEIR_TASK_NOTICE, .task = op->task->number, .err = WEIR_ERROR_INIT };
+	va_list ap;
+	int n = snprintf(e.err.msg, sizeof(e.err.msg), "operator '%.200s': ", op->node->uid);
+
+	va_start(ap, fmt);
+	vsnprintf(e.err.msg + n, sizeof(e.err.msg) - (size_t)n, fmt, ap);
+	va_end(ap);
+	op->task->tell(op->task->job, &e);
 }
 
 /* ---- mail ---- */

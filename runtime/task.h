@@ -18,7 +18,6 @@
 #include "runtime/watermark.h"
 
 enum weir_task_state { WEIR_TASK_NEW, WEIR_TASK_RUNNING, WEIR_TASK_ENDED, WEIR_TASK_CLOSED, WEIR_TASK_FAILED, WEIR_TASK_CANCELED, WEIR_TASK_STATE_MAX };
-const char *weir_task_state_name(enum weir_task_state s);
 
 enum weir_mail_kind {
 	WEIR_MAIL_TRIGGER,       /* request: sources only */
@@ -37,7 +36,7 @@ struct weir_mail {
 };
 
 /* What a task tells its job. Called on the task's or an I/O thread: the job queues it. */
-enum weir_task_event_kind { WEIR_TASK_IS_RUNNING, WEIR_TASK_ACK, WEIR_TASK_DECLINE, WEIR_TASK_HAS_ENDED, WEIR_TASK_IS_DONE };
+enum weir_task_event_kind { WEIR_TASK_IS_RUNNING, WEIR_TASK_ACK, WEIR_TASK_DECLINE, WEIR_TASK_HAS_ENDED, WEIR_TASK_IS_DONE, WEIR_TASK_NOTICE };
 struct weir_task_event {
 	enum weir_task_event_kind kind;
 	uint32_t task;
@@ -45,7 +44,7 @@ struct weir_task_event {
 	enum weir_ckpt_failure reason;   /* DECLINE */
 	struct weir_task_ack *ack;       /* ACK: owned by the job from now on */
 	enum weir_task_state state;      /* IS_DONE */
-	struct weir_error err;           /* DECLINE, IS_DONE/FAILED */
+	struct weir_error err;           /* DECLINE, IS_DONE/FAILED; NOTICE: the text is its message */
 };
 typedef void weir_task_event_fn(void *job, const struct weir_task_event *e);
 
@@ -165,7 +164,6 @@ int weir__task_send(struct weir_task *t, uint32_t channel, struct weir_element *
 int weir__task_send_all(struct weir_task *t, enum weir_element_kind kind, int64_t value, struct weir_ckpt_request *request, struct weir_error *err);
 int weir__task_send_start(struct weir_task *t, struct weir_error *err); /* once; comes by itself before the first batch */
 bool weir__task_flush_overflow(struct weir_task *t); /* true when nothing is left */
-int weir__task_emit(struct weir_task *t, struct weir_op_slot *slot, const char *tag, struct weir_batch *b, const struct weir_select *rows, struct weir_error *err);
 /* task_state.c */
 int weir__task_restore(struct weir_task *t, struct weir_error *err);  /* find what falls to this subtask; restore backends */
 int weir__task_snapshot(struct weir_task *t, struct weir_ckpt_request *r, struct weir_error *err);

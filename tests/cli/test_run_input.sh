@@ -59,4 +59,4 @@ run 3 "$weir" run "$delays" -- --input in.csv --output /proc/nope; err_has "/pro
 # arguments of the job
 run 2 "$weir" run "$delays" -- --input in.csv; err_has "the job needs the argument --output VALUE (after --)"
 run 2 "$weir" run "$delays" -- --input in.csv --output o --rows-per-second fast; err_has "argument --rows-per-second: 'fast' is not a whole number"
-rm -rf o; run 0 "$weir" run "$delays" -- --input=in.csv --output o --colour red; err_has "the job does not use the argument '--colour'"; equal o
+rm -rf o; run 0 "$weir" run "$delays" -- --input=in.csv --output o --colour red; err_has "the job does not use the argument '--colour red'"; equal o

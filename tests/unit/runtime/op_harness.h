@@ -38,6 +38,7 @@ struct harness {
 	char accumulator[160];
 	bool no_checkpoints;
 	bool ended;
+	char notice[600];
 };
 
 static struct harness *harness_of(const struct weir_op *op) { return (struct harness *)op->task; }
@@ -86,6 +87,18 @@ void weir_op_accumulate(struct weir_op *op, const char *name, int64_t n)
 }
 
 int64_t weir_op_now_ms(const struct weir_op *op) { return weir_now_ms(op->clock); }
+
+/* The last one is kept. */
+void weir_op_notice(struct weir_op *op, const char *fmt, ...)
+{
+	struct harness *h = harness_of(op);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(h->notice, sizeof(h->notice), fmt, ap);
+	va_end(ap);
+}
+
 bool weir_op_has_checkpoints(const struct weir_op *op) { return !harness_of(op)->no_checkpoints; }
 bool weir_op_is_restored(const struct weir_op *op) { return harness_of(op)->restored != NULL; }
 
