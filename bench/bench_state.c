@@ -319,7 +319,8 @@ static void one_batch(struct engine *e, struct weir_rng *rng, uint64_t nkeys)
 	engine_count(e, keys, 256);
 }
 
-struct pauses { double wall, cpu, busy; uint64_t batches; };
+#define PAUSES (1u << 20)
+struct pauses { double wall, cpu, busy; uint64_t batches; float all[PAUSES]; /* CPU time of each */ };
 
 static void update(struct engine *e, struct weir_rng *rng, uint64_t nkeys, struct pauses *p)
 {
@@ -330,7 +331,22 @@ static void update(struct engine *e, struct weir_rng *rng, uint64_t nkeys, struc
 	p->wall = t > p->wall ? t : p->wall;
 	p->cpu = cpu > p->cpu ? cpu : p->cpu;
 	p->busy += cpu;
-	p->batches++;
+	p->all[p->batches++ % PAUSES] = (float)cpu;
+}
+
+static int by_float(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double above_all_but(struct pauses *p, double part)
+{
+	size_t n = p->batches < PAUSES ? p->batches : PAUSES;
+
+	qsort(p->all, n, sizeof(*p->all), by_float);
+	return (double)p->all[n - 1 - (size_t)((double)n * part)];
 }
 
 /* The checkpoint's bytes into tables again, against reading them. Both from the page cache. */
@@ -390,9 +406,11 @@ static void checkpoint(struct engine *e, uint64_t nkeys, enum weir_keyed_format 
 	struct checkpoint c = { .target = { .fs = weir_fs_local, .dir = dir }, .format = format };
 	double begin = 0, duration[RUNS], cpu[RUNS], limit[RUNS], ratio[RUNS];
 	struct weir_rng rng = { 9 };
-	struct pauses before = { 0 }, during = { 0 };
+	static struct pauses before, during;
 	char path[4200], file[4200] = "";
 
+	memset(&before, 0, sizeof(before));
+	memset(&during, 0, sizeof(during));
 	snprintf(path, sizeof(path), "%s/limit", dir);
 	for (uint32_t i = 0; i < 4000; i++)
 		update(e, &rng, nkeys, &before);
@@ -409,10 +427,11 @@ static void checkpoint(struct engine *e, uint64_t nkeys, enum weir_keyed_format 
 		limit[run] = write_bytes(path, c.size);
 		ratio[run] = c.duration / limit[run];
 	}
-	printf("%s of %.0f MiB of state (%llu keys, %.0f MiB written): begin %.3f ms; longest batch of 256 updates %.2f ms wall, %.2f ms CPU (%.2f and %.2f before), "
-	       "target 5\n",
+	printf("%s of %.0f MiB of state (%llu keys, %.0f MiB written): begin %.3f ms; longest batch of 256 updates %.2f ms CPU, target 5, "
+	       "99.9 %% below %.2f (before: %.2f); %.2f ms wall (before: %.2f)\n",
 	       format == WEIR_FORMAT_HEAP ? "checkpoint" : "canonical savepoint", (double)weir_backend_bytes(e->b) / 1048576, (unsigned long long)nkeys,
-	       (double)c.size / 1048576, begin * 1e3, during.wall * 1e3, during.cpu * 1e3, before.wall * 1e3, before.cpu * 1e3);
+	       (double)c.size / 1048576, begin * 1e3, during.cpu * 1e3, above_all_but(&during, 0.001) * 1e3, before.cpu * 1e3,
+	       during.wall * 1e3, before.wall * 1e3);
 	printf("  duration %.2f s (%.2f s CPU, %.1f ns a key), write + fsync of the same bytes %.2f s, ratio %.2f, target 2 (medians of %d); %.0f ns an update meanwhile\n",
 	       median(duration, RUNS), median(cpu, RUNS), median(cpu, RUNS) / (double)nkeys * 1e9, median(limit, RUNS), median(ratio, RUNS), RUNS,
 	       during.busy / (double)during.batches / 256 * 1e9);

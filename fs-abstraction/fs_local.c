@@ -26,6 +26,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define START_BYTES ((uint64_t)8 << 20)
+
 struct local_in {
 	struct weir_fs_in base;
 	int fd;
@@ -35,6 +37,7 @@ struct local_in {
 struct local_out {
 	struct weir_fs_out base;
 	int fd;
+	uint64_t written, started; /* the file's length; how much of it is on its way to the disk */
 };
 
 struct local_map {
@@ -211,7 +214,7 @@ static void remove_own(const char *path, int fd)
 		unlink(path);
 }
 
-static int new_out(int fd, bool made, const char *path, struct weir_fs_out **out, struct weir_error *err)
+static int new_out(int fd, bool made, uint64_t length, const char *path, struct weir_fs_out **out, struct weir_error *err)
 {
 	struct local_out *o = calloc(1, sizeof(*o));
 
@@ -222,6 +225,7 @@ static int new_out(int fd, bool made, const char *path, struct weir_fs_out **out
 		return weir__fs_nomem(err, path);
 	}
 	o->fd = fd;
+	o->written = o->started = length;
 	*out = &o->base;
 	return 0;
 }
@@ -241,7 +245,7 @@ static int local_create(struct weir_fs *fs, const char *path, enum weir_fs_write
 		}
 		fd = open_again(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
 	} while (fd < 0 && errno == EEXIST && mode == WEIR_FS_OVERWRITE);
-	return fd < 0 ? fail(err, path, "create") : new_out(fd, true, path, out, err);
+	return fd < 0 ? fail(err, path, "create") : new_out(fd, true, 0, path, out, err);
 }
 
 static int local_resume(struct weir_fs *fs, const char *path, uint64_t length, struct weir_fs_out **out, struct weir_error *err)
@@ -266,7 +270,18 @@ static int local_resume(struct weir_fs *fs, const char *path, uint64_t length, s
 		close(fd);
 		return rc;
 	}
-	return new_out(fd, false, path, out, err);
+	return new_out(fd, false, length, path, out, err);
+}
+
+/* The disk begins with a large file while the rest of it is being made, so that sync finds little left to do. It promises nothing, so its result does not
+ * matter: an error of the disk is kept by the kernel and comes back from sync. */
+static void start_write_back(struct local_out *o, size_t len)
+{
+	o->written += len;
+	if (o->written - o->started < START_BYTES)
+		return;
+	(void)sync_file_range(o->fd, (off_t)(o->started), (off_t)(o->written - o->started), SYNC_FILE_RANGE_WRITE);
+	o->started = o->written;
 }
 
 static int local_write(struct weir_fs_out *base, const void *p, size_t len, struct weir_error *err)
@@ -288,6 +303,7 @@ static int local_write(struct weir_fs_out *base, const void *p, size_t len, stru
 		}
 		done += (size_t)n;
 	}
+	start_write_back(o, len);
 	return 0;
 }
 
