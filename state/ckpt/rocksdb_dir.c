@@ -20,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PREFIX "weir-rocksdb-"
 #define LOCK_NAME "weir.lock"
 enum { STALE_SECONDS = 60 }; /* younger ones may be about to take their lock */
 
@@ -76,7 +75,7 @@ static void sweep(const char *base)
 	while (d && (e = readdir(d)) != NULL) {
 		int fd;
 
-		if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) != 0 || snprintf(path, sizeof(path), "%s/%s", base, e->d_name) >= (int)sizeof(path) ||
+		if (strncmp(e->d_name, WEIR__ROCKSDB_PREFIX, strlen(WEIR__ROCKSDB_PREFIX)) != 0 || snprintf(path, sizeof(path), "%s/%s", base, e->d_name) >= (int)sizeof(path) ||
 		    lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mtime + STALE_SECONDS > time(NULL))
 			continue;
 		fd = take_lock(path, 0);
@@ -173,7 +172,7 @@ static int make_dir(struct weir__rocksdb_dir *out, struct weir_error *err)
 	if (!base || base[0] != '/')
 		base = "/tmp";
 	sweep(base);
-	if (snprintf(path, sizeof(path), "%s/" PREFIX "XXXXXX", base) >= (int)sizeof(path) || !mkdtemp(path))
+	if (snprintf(path, sizeof(path), "%s/" WEIR__ROCKSDB_PREFIX "XXXXXX", base) >= (int)sizeof(path) || !mkdtemp(path))
 		return weir_error_sys(err, errno, base, "make a temporary directory for RocksDB files (TMPDIR names another place)");
 	out->path = strdup(path);
 	out->lock = out->path ? take_lock(path, O_CREAT) : -1;

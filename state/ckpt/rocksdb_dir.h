@@ -5,6 +5,8 @@
 
 #include <weir/ckpt.h>
 
+#define WEIR__ROCKSDB_PREFIX "weir-rocksdb-" /* their names begin with it */
+
 struct weir__rocksdb_dir {
 	char *path; /* NULL: none */
 	int lock;   /* held while the directory is in use */

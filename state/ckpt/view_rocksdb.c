@@ -60,7 +60,7 @@ static const struct weir_named_handle *named_in(const struct weir_named_handle *
 }
 
 /* RocksDB names files of the temporary directory: name those of the checkpoint. */
-static void blame(const struct weir_view *v, const struct weir__part *part, const char *dir, struct weir_error *err)
+static void blame(const struct weir_view *v, const struct weir__part *part, struct weir_error *err)
 {
 	const struct weir_keyed_handle *k = part->keyed;
 	const struct weir_named_handle *f = named_in(k->private_, k->nprivate, err->msg);
@@ -69,10 +69,13 @@ static void blame(const struct weir_view *v, const struct weir__part *part, cons
 
 	if (!f)
 		f = named_in(k->shared, k->nshared, err->msg);
-	while (dir && (at = strstr(err->msg, dir)) != NULL) {
-		size_t skip = strlen(dir) + 1;
+	while ((at = strstr(err->msg, WEIR__ROCKSDB_PREFIX)) != NULL) {
+		char *rest = at + strcspn(at, "/ :");
 
-		memmove(at, at + skip, strlen(at) < skip ? 1 : strlen(at + skip) + 1);
+		while (at > err->msg && at[-1] != ' ')
+			at--;
+		rest += *rest == '/';
+		memmove(at, rest, strlen(rest) + 1);
 	}
 	if (f && f->handle.kind != WEIR_HANDLE_INLINE && weir_ckpt_locate(v->ckpt, &f->handle, &fs, &path, NULL) == 0)
 		snprintf(err->path, sizeof(err->path), "%s", path);
@@ -93,7 +96,7 @@ static int open_live(struct weir_view *v, struct weir__part *part, struct weir_e
 	if (code == 0) {
 		code = weir__rocksdb_open(live->dir.path, few ? -1 : FILES_OPEN, &live->db, err);
 		if (code && code != WEIR_EUNSUPPORTED && code != WEIR_ENOMEM)
-			blame(v, part, live->dir.path, err);
+			blame(v, part, err);
 	}
 	if (live && (few || code))
 		weir__rocksdb_dir_remove(&live->dir);
@@ -182,7 +185,7 @@ static int stopped(struct reader *r, int32_t group, bool *out_damaged)
 	if (code == 0 || strncmp(why.msg, r->told, sizeof(r->told) - 1) == 0)
 		return 0;
 	snprintf(r->told, sizeof(r->told), "%s", why.msg);
-	blame(r->x->view, r->part, ((struct live *)r->part->held)->dir.path, &why);
+	blame(r->x->view, r->part, &why);
 	weir_error_wrap(&why, "key group %d, state '%.100s'", group, r->part->meta->states[r->state].name);
 	if (r->err)
 		*r->err = why;
