@@ -72,7 +72,10 @@ int64_t weir_watermark(const struct weir_ctx *c) { return c->op->watermark_ms; }
 int64_t weir_processing_time(const struct weir_ctx *c) { return weir_op_now_ms(c->op); }
 uint32_t weir_subtask(const struct weir_ctx *c) { return c->op->subtask; }
 static const void *key_of_row(const struct weir_ctx *c) { return (const char *)c->keyed->keys + (size_t)c->key_row * c->key_size; }
-const void *weir_key(const struct weir_ctx *c) { return c->keyed ? key_of_row(c) : c->op->backend ? weir_backend_key(c->op->backend) : NULL; }
+const void *weir_key(const struct weir_ctx *c)
+{
+	return c->keyed ? key_of_row(c) : c->fired_key ? c->fired_key : c->op->backend ? weir_backend_key(c->op->backend) : NULL;
+}
 void weir_accumulate(struct weir_ctx *c, const char *name, int64_t n) { weir_op_accumulate(c->op, name, n); }
 
 void weir_op_accumulate(struct weir_op *op, const char *name, int64_t n)

@@ -28,6 +28,7 @@ struct weir_ctx {
 	/* The row's key, made the backend's current one only when the function asks for state, a timer or the key: most calls look at the row and return. */
 	const struct weir_batch *keyed;  /* the batch it lies in; NULL = the backend has it already */
 	uint32_t key_row;                /* of keyed */
+	const void *fired_key;           /* of the window that fires; else NULL */
 	uint32_t key_size;
 	struct weir_out out;
 	struct weir_arena states;        /* handles of states */

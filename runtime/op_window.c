@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Event-time windows (tumbling, sliding) with an aggregate per key and window: AGGREGATING state "window-contents" under the window as namespace and
- * timers of the service "window-timers", as Flink's WindowOperator keeps them.
+ * timers of the service "window-timers", as Flink's WindowOperator keeps them; both are weir_backend_windows().
  *
  * A row whose window is over (cleanup time <= watermark) is late: it goes to the side output when there is one, and is counted in the accumulator
  * "numLateRecordsDropped", Flink's name, or "numLateRecordsToSideOutput". A window fires when the watermark passes its last millisecond, and with allowed
@@ -19,14 +19,14 @@ struct window_op {
 	struct weir_ctx *c;
 	const struct weir_window_config *cfg;
 	struct weir_window_rule rule;
-	struct weir_state *state;
-	struct weir_timers *timers;
+	struct weir_windows *windows;
+	struct weir_state *state;        /* of the windows */
 	void *out_row;
 	/* scratch of the batch path, dense over the rows that are not late */
 	char *keys;
 	uint64_t hashes[WEIR_BATCH_ROWS];
 	uint16_t groups[WEIR_BATCH_ROWS], rows[WEIR_BATCH_ROWS + 1], late[WEIR_BATCH_ROWS + 1];
-	struct weir_window windows[WEIR_BATCH_ROWS];
+	struct weir_window of[WEIR_BATCH_ROWS]; /* each row's window */
 	void *slots[CHUNK];
 	uint8_t created[CHUNK];
 };
@@ -49,67 +49,58 @@ static int window_open(struct weir_op *op, struct weir_error *err)
 		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
 	code = weir_window_rule_check(&w->rule, err);
 	if (!code)
-		code = weir_backend_state(op->backend, &(struct weir_state_desc){ .name = "window-contents", .kind = WEIR_STATE_AGGREGATING,
-					  .value = w->cfg->opts.aggregate->acc, .ns = &weir_time_window }, &w->state, err);
+		code = weir_backend_windows(op->backend, &(struct weir_state_desc){ .name = "window-contents", .kind = WEIR_STATE_AGGREGATING, .value = w->cfg->opts.aggregate->acc },
+					    "window-timers", w->rule.lateness_ms, &w->windows, err);
 	if (!code)
-		code = weir_backend_timers(op->backend, "window-timers", &weir_time_window, &w->timers, err);
+		w->state = weir_windows_state(w->windows);
 	return code;
 }
 
 /* ---- firing ---- */
 
-static int emit_result(struct window_op *w, const struct weir_window *window, const void *acc, struct weir_error *err)
+static int emit_result(struct window_op *w, const void *key, const struct weir_window *window, const void *acc, struct weir_error *err)
 {
 	int code;
 
 	memset(w->out_row, 0, w->base.node->out->size);
 	w->c->time_ms = weir_window_max_time(*window);
-	code = weir_ctx_result(w->c, w->cfg->opts.aggregate->result(w->c, weir_backend_key(w->base.backend), window, acc, w->out_row), err);
+	code = weir_ctx_result(w->c, w->cfg->opts.aggregate->result(w->c, key, window, acc, w->out_row), err);
 	if (code)
 		return code;
 	weir_emit(&w->c->out, w->out_row);
 	return weir_ctx_result(w->c, 0, err);
 }
 
-static int fire(struct window_op *w, const struct weir_window *window, struct weir_error *err)
+static int fire_again(struct window_op *w, const struct weir_window *window, struct weir_error *err)
 {
 	const void *acc;
 	int code = weir_state_get(w->state, window, &acc, err);
 
-	return code || !acc ? code : emit_result(w, window, acc, err);
+	return code || !acc ? code : emit_result(w, weir_backend_key(w->base.backend), window, acc, err);
 }
 
 static int window_watermark(struct weir_op *op, int64_t watermark, bool *out_more, struct weir_error *err)
 {
 	struct window_op *w = (struct window_op *)op;
+	struct weir_window_due due;
 	uint32_t fired = 0;
-	const void *ns;
-	int64_t time;
-	int code = 0;
+	int code;
 
-	while (!code && !*out_more && weir_timers_pop(w->timers, WEIR_EVENT_TIME, watermark, &time, &ns)) {
-		struct weir_window window = *(const struct weir_window *)ns;
-
-		if (time == weir_window_max_time(window))
-			code = fire(w, &window, err);
-		if (!code && time == weir_window_cleanup_time(&w->rule, window))
-			code = weir_state_clear(w->state, &window, err);
-		*out_more = weir__must_pause(w->c, ++fired);
+	while (!(code = weir_windows_next(w->windows, watermark, &due, err)) && due.key) {
+		w->c->fired_key = due.key;
+		code = due.value ? emit_result(w, due.key, &due.window, due.value, err) : 0;
+		w->c->fired_key = NULL;
+		if (code)
+			return code;
+		if (weir__must_pause(w->c, ++fired)) {
+			*out_more = true;
+			return 0;
+		}
 	}
-	return code || *out_more ? code : weir_out_flush(&w->c->out, err);
+	return code ? code : weir_out_flush(&w->c->out, err);
 }
 
 /* ---- rows ---- */
-
-static int arm(struct window_op *w, const struct weir_window *window, struct weir_error *err)
-{
-	int64_t end = weir_window_max_time(*window), gone = weir_window_cleanup_time(&w->rule, *window);
-	int code = 0;
-
-	if (end > w->base.watermark_ms)
-		code = weir_timers_add(w->timers, WEIR_EVENT_TIME, end, window, err);
-	return code || gone == end ? code : weir_timers_add(w->timers, WEIR_EVENT_TIME, gone, window, err);
-}
 
 static int late_rows(struct window_op *w, struct weir_batch *in, uint32_t n, struct weir_error *err)
 {
@@ -129,18 +120,15 @@ static int set_key(struct window_op *w, struct weir_batch *in, uint32_t r, struc
 static int add_one(struct window_op *w, struct weir_batch *in, uint32_t r, const struct weir_window *window, struct weir_error *err)
 {
 	void *acc;
-	bool created;
-	int code = weir_state_edit(w->state, window, &acc, &created, err);
+	int code = weir_state_edit(w->state, window, &acc, NULL, err);
 
 	if (code)
 		return code;
 	weir_batch_row(in, r, w->c->row);
 	w->c->time_ms = in->times[r];
 	code = weir_ctx_result(w->c, w->cfg->opts.aggregate->add(w->c, acc, w->c->row), err);
-	if (!code && created)
-		code = arm(w, window, err);
 	if (!code && weir_window_max_time(*window) <= w->base.watermark_ms) /* late but allowed: the result is sent again */
-		code = fire(w, window, err);
+		code = fire_again(w, window, err);
 	return code;
 }
 
@@ -190,7 +178,7 @@ static uint32_t assign(struct window_op *w, struct weir_batch *in, const uint16_
 			last = (int64_t)((uint64_t)last_start + (uint64_t)size);
 			last_late = weir_window_is_late(&w->rule, (struct weir_window){ last_start, last }, w->base.watermark_ms);
 		}
-		w->windows[m] = (struct weir_window){ last_start, last };
+		w->of[m] = (struct weir_window){ last_start, last };
 		w->rows[m] = (uint16_t)r;
 		w->late[late] = (uint16_t)r;
 		m += !last_late;
@@ -243,17 +231,10 @@ static int by_batch(struct window_op *w, struct weir_batch *in, const uint16_t *
 	for (uint32_t at = 0; at < m && !code; at += CHUNK) {
 		uint32_t k = m - at < CHUNK ? m - at : CHUNK;
 
-		code = weir_state_resolve(w->state, k, (const char *)keys + at * key_size, hashes + at, groups + at, w->windows + at, sizeof(w->windows[0]), w->slots,
+		code = weir_state_resolve(w->state, k, (const char *)keys + at * key_size, hashes + at, groups + at, w->of + at, sizeof(w->of[0]), w->slots,
 					  w->created, err);
 		if (!code)
 			code = update(w, in, at, k, err);
-		for (uint32_t i = 0; i < k && !code; i++) {
-			if (!w->created[i])
-				continue;
-			code = set_key(w, in, w->rows[at + i], err);
-			if (!code)
-				code = arm(w, &w->windows[at + i], err);
-		}
 	}
 	return code ? code : late_rows(w, in, nlate, err);
 }
@@ -280,6 +261,7 @@ static int window_batch(struct weir_op *op, struct weir_batch *in, const struct 
 
 	if (!in->times)
 		return weir_error_set(err, WEIR_EINVALID, "its rows have no event time: put weir_assign_timestamps before the window");
+	weir_windows_watermark(w->windows, op->watermark_ms);
 	if (batch) {
 		for (uint32_t i = 0; i < n; i++)
 			if (in->times[pick ? pick[i] : i] == WEIR_NO_TIME)

@@ -33,6 +33,7 @@ struct weir_state_desc {
 	struct weir_type *ns;          /* NULL = &weir_void */
 	struct weir_type *value;       /* value, accumulator, list element, map value */
 	struct weir_type *user_key;    /* MAP */
+	bool by_window;                /* kept by window: set by weir_backend_windows() */
 };
 
 
@@ -92,6 +93,25 @@ int64_t weir_timers_next(const struct weir_timers *t, enum weir_time_domain d);
  * Order: time, then serialized key, then namespace: independent of insertion order, so that a restored job fires alike. */
 bool weir_timers_pop(struct weir_timers *t, enum weir_time_domain d, int64_t up_to_ms, int64_t *out_time, const void **out_ns);
 uint64_t weir_timers_count(const struct weir_timers *t, enum weir_time_domain d);
+
+/* ---- windows: values by (key, time window), and the timers that fire and drop them ----
+ * A state of kind VALUE, REDUCING or AGGREGATING (desc; its namespace is the window) and the event-time timers of `service`, which is all that a checkpoint has of it. An
+ * entry has a timer at the last millisecond of its window, unless the watermark has passed that when the entry is made, and with lateness_ms another one so much later, when it goes.
+ * Clearing an entry takes its timers with it. */
+struct weir_windows;
+int weir_backend_windows(struct weir_backend *b, const struct weir_state_desc *desc, const char *service, int64_t lateness_ms, struct weir_windows **out,
+			 struct weir_error *err) WEIR_CHECK;
+struct weir_state *weir_windows_state(const struct weir_windows *w); /* to resolve, edit and get */
+/* Entries made from now on are made at this watermark. Nothing fires. */
+void weir_windows_watermark(struct weir_windows *w, int64_t watermark_ms);
+struct weir_window_due {
+	const void *key;           /* valid until the next call, as value; not made current. NULL: nothing more is due */
+	struct weir_window window;
+	const void *value;         /* NULL: there is none; nothing fires */
+};
+/* The next window that fires at the watermark, in the order of time, serialized key, window. Its state is dropped at a later call, if it goes. Until nothing more is due, only this
+ * may be called: no entry may be added, and no snapshot begun. */
+int weir_windows_next(struct weir_windows *w, int64_t watermark_ms, struct weir_window_due *out, struct weir_error *err) WEIR_CHECK;
 
 /* ---- checkpoints ---- */
 struct weir_snapshot;

@@ -149,7 +149,7 @@ static int convert_groups(struct conversion *c)
 		uint64_t cursor = 0;
 		uint8_t *slot;
 
-		if (!weir__table_reserve(&c->to->tables[c->group], &c->to->layout, &b->spaces[c->group], t->count))
+		if (!c->to->by_window && !weir__table_reserve(&c->to->tables[c->group], &c->to->layout, &b->spaces[c->group], t->count))
 			return weir__backend_nomem(c->to, c->err);
 		while (!code && (slot = weir__table_next(t, &c->from->layout, &cursor)) != NULL)
 			code = convert_slot(c, slot);
@@ -177,7 +177,7 @@ static int convert_state(struct weir_state *s, const struct weir_state_desc *d, 
 		weir_arena_fini(&mem);
 		return weir__backend_nomem(s, err);
 	}
-	c.to = weir__state_new(b, s->name, s->kind, WEIR__NATIVE, ns, d->value, uk, err);
+	c.to = weir__state_new_as(b, d, ns, err);
 	c.ns = calloc(1, ns->size + 16);
 	c.value = calloc(1, d->value->size + 16);
 	c.user_key = calloc(1, uk ? uk->size + 16 : 16);
@@ -226,7 +226,7 @@ int weir__state_claim(struct weir_state *s, const struct weir_state_desc *d, str
 	if (s->form >= WEIR__WHOLE_FULL)
 		return weir_error_set(err, WEIR_EINCOMPATIBLE, "state '%s': the restored values are of a serializer weir does not know (%s)", s->name,
 				      s->stored->java ? s->stored->java : "inside of a container");
-	if (s->form == WEIR__NATIVE && compat == WEIR_COMPAT_AS_IS && !s->ns_boxed) {
+	if (s->form == WEIR__NATIVE && compat == WEIR_COMPAT_AS_IS && !s->ns_boxed && !d->by_window) {
 		s->ns = s->real_ns = ns;
 		s->value = d->value;
 		s->user_key = d->kind == WEIR_STATE_MAP ? d->user_key : NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hashmap backend: states, the current key, values. Lists and maps are in collection.c, batches in resolve.c, timers in timers.c,
+ * The hashmap backend: states, the current key, values. Lists and maps are in collection.c, batches in resolve.c, timers in timers.c, windows in windows.c,
  * checkpoints in snapshot.c and restore.c.
  *
  * Each (state, key group) has a table (table.c); what tables and values need of memory lies in the key group's space (space.c), one for all
@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "state/backend/windows.h"
 
 int weir__backend_nomem(const struct weir_state *s, struct weir_error *err)
 {
@@ -62,6 +63,7 @@ int weir_backend_open_hashmap(const struct weir_backend_config *config, struct w
 
 void weir__state_free(struct weir_state *s)
 {
+	weir__panes_fini(s);
 	free(s->tables);
 	free(s->name);
 	free(s);
@@ -75,11 +77,14 @@ void weir_backend_close(struct weir_backend *b)
 		weir__state_free(b->states.items[i]);
 	for (size_t i = 0; i < b->timers.len; i++)
 		weir__timers_free(b->timers.items[i]);
+	for (size_t i = 0; i < b->windows.len; i++)
+		weir__windows_free(b->windows.items[i]);
 	for (uint32_t g = 0; b->spaces && g < b->config.ngroups; g++)
 		weir__space_fini(&b->spaces[g]);
 	weir__pool_fini(&b->pool);
 	weir_vec_fini(&b->states);
 	weir_vec_fini(&b->timers);
+	weir_vec_fini(&b->windows);
 	weir_arena_fini(&b->mem);
 	weir_arena_fini(&b->key_mem);
 	free(b->spaces);
@@ -99,6 +104,8 @@ uint64_t weir_backend_bytes(const struct weir_backend *b)
 	for (size_t i = 0; i < b->timers.len; i++)
 		for (int d = 0; d < 2; d++)
 			n += b->timers.items[i]->queues[d].cap * 32 + b->config.ngroups * sizeof(struct weir__table);
+	for (size_t i = 0; i < b->windows.len; i++)
+		n += b->windows.items[i]->heap.cap * sizeof(struct weir__pane_due) + 2 * b->windows.items[i]->cap * sizeof(struct weir__entry_due);
 	return n;
 }
 
@@ -111,13 +118,13 @@ static void lay_out_state(struct weir_state *s)
 	else if (s->map)
 		weir__layout_init(&s->layout, s->b->config.key, s->ns, sizeof(struct weir__map), _Alignof(struct weir__map));
 	else
-		weir__layout_init(&s->layout, s->b->config.key, s->ns, s->value->size, s->value->align);
+		weir__layout_init(&s->layout, s->b->config.key, s->by_window ? &weir_void : s->ns, s->value->size, s->value->align);
 	if (s->map)
 		weir__map_layout_init(&s->entries, s->user_key, s->value);
 }
 
-struct weir_state *weir__state_new(struct weir_backend *b, const char *name, enum weir_state_kind kind, enum weir__form form, struct weir_type *ns, struct weir_type *value,
-				   struct weir_type *user_key, struct weir_error *err)
+static struct weir_state *new_state(struct weir_backend *b, const char *name, enum weir_state_kind kind, enum weir__form form, struct weir_type *ns, struct weir_type *value,
+				    struct weir_type *user_key, bool by_window, struct weir_error *err)
 {
 	struct weir_state *s = calloc(1, sizeof(*s)), **place;
 
@@ -132,11 +139,11 @@ struct weir_state *weir__state_new(struct weir_backend *b, const char *name, enu
 		s->ns = s->real_ns = ns;
 		s->value = value;
 		s->user_key = user_key;
+		s->by_window = by_window;
 		s->name = strdup(name);
-		s->tables = aligned_alloc(64, b->config.ngroups * sizeof(*s->tables));
-		place = s->name && s->tables ? weir_vec_push(&b->states) : NULL;
+		s->tables = calloc(b->config.ngroups, sizeof(*s->tables));
+		place = s->name && s->tables && (!by_window || weir__panes_init(s)) ? weir_vec_push(&b->states) : NULL;
 		if (place) {
-			memset(s->tables, 0, b->config.ngroups * sizeof(*s->tables));
 			for (uint32_t g = 0; g < b->config.ngroups; g++)
 				s->tables[g].stagger = (g + (uint32_t)b->config.first_group) * 11;
 			lay_out_state(s);
@@ -147,6 +154,17 @@ struct weir_state *weir__state_new(struct weir_backend *b, const char *name, enu
 	}
 	weir_error_set(err, WEIR_ENOMEM, "no memory for state '%s'", name);
 	return NULL;
+}
+
+struct weir_state *weir__state_new(struct weir_backend *b, const char *name, enum weir_state_kind kind, enum weir__form form, struct weir_type *ns, struct weir_type *value,
+				   struct weir_type *user_key, struct weir_error *err)
+{
+	return new_state(b, name, kind, form, ns, value, user_key, false, err);
+}
+
+struct weir_state *weir__state_new_as(struct weir_backend *b, const struct weir_state_desc *d, struct weir_type *ns, struct weir_error *err)
+{
+	return new_state(b, d->name, d->kind, WEIR__NATIVE, ns, d->value, d->kind == WEIR_STATE_MAP ? d->user_key : NULL, d->by_window, err);
 }
 
 static bool type_same(const struct weir_type *a, const struct weir_type *b)
@@ -161,7 +179,7 @@ static int check_again(const struct weir_state *s, const struct weir_state_desc 
 	if (s->kind != d->kind)
 		return weir_error_set(err, WEIR_EINCOMPATIBLE, "state '%s' is registered twice: as %s and as %s; give one of them another name", s->name,
 				      weir_state_kind_name(s->kind), weir_state_kind_name(d->kind));
-	if (type_same(s->value, d->value) && type_same(s->ns, ns) && (!s->map || type_same(s->user_key, d->user_key)))
+	if (s->by_window == d->by_window && type_same(s->value, d->value) && type_same(s->ns, ns) && (!s->map || type_same(s->user_key, d->user_key)))
 		return 0;
 	return weir_error_set(err, WEIR_EINCOMPATIBLE, "state '%s' is registered twice with different types (%s, then %s); give one of them another name", s->name,
 			      weir_type_text(s->value, have, sizeof(have)), weir_type_text(d->value, want, sizeof(want)));
@@ -175,6 +193,8 @@ static int check_desc(const struct weir_state_desc *d, struct weir_type *ns, str
 		return weir_error_set(err, WEIR_EINVALID, "a state needs a name and types");
 	if (d->kind > WEIR_STATE_MAP || d->kind == WEIR_STATE_FOLDING)
 		return weir_error_set(err, WEIR_EINVALID, "state '%s': a %s state cannot be registered as keyed state", d->name, weir_state_kind_name(d->kind));
+	if (d->by_window && (d->kind == WEIR_STATE_LIST || d->kind == WEIR_STATE_MAP || ns->kind != WEIR_TIME_WINDOW))
+		return weir_error_set(err, WEIR_EINVALID, "state '%s': a %s state cannot be kept by window", d->name, weir_state_kind_name(d->kind));
 	for (int i = 0; i < 3; i++) {
 		int code = types[i] ? weir_type_prepare(types[i], err) : 0;
 
@@ -209,7 +229,7 @@ int weir_backend_state(struct weir_backend *b, const struct weir_state_desc *d, 
 			*out = s;
 		return code;
 	}
-	s = weir__state_new(b, d->name, d->kind, WEIR__NATIVE, ns, d->value, d->kind == WEIR_STATE_MAP ? d->user_key : NULL, err);
+	s = weir__state_new_as(b, d, ns, err);
 	if (!s)
 		return WEIR_ENOMEM;
 	s->stored = stored;
@@ -394,14 +414,25 @@ static inline uint32_t slot_tag(const struct weir_state *s, const void *ns)
 
 uint8_t *weir__state_find(struct weir_state *s, const void *ns)
 {
+	if (s->by_window) {
+		const struct weir__pane *p = weir__pane_find(s, s->b->group, ns);
+
+		return p ? weir__table_find(&p->table, &s->layout, weir__tag(s->b->key_hash), s->b->key, NULL) : NULL;
+	}
 	return weir__table_find(weir__table_of(s), &s->layout, slot_tag(s, ns), s->b->key, ns);
 }
 
 uint8_t *weir__state_put(struct weir_state *s, const void *ns, bool *out_created)
 {
 	struct weir__table *t = weir__table_of(s);
-	uint8_t *slot = weir__table_put(t, &s->layout, weir__space_of(s), slot_tag(s, ns), s->b->key, ns, out_created);
+	uint8_t *slot;
 
+	if (s->by_window) {
+		struct weir__pane *p = weir__pane_get(s, s->b->group, ns);
+
+		return p ? weir__pane_put(s, s->b->group, p, s->b->key, s->b->key_hash, out_created) : NULL;
+	}
+	slot = weir__table_put(t, &s->layout, weir__space_of(s), slot_tag(s, ns), s->b->key, ns, out_created);
 	if (!slot)
 		return NULL;
 	s->count += *out_created;
@@ -414,7 +445,7 @@ static inline void step(struct weir_state *s)
 	struct weir__table *t = weir__table_of(s);
 
 	if (__builtin_expect(t->old.slots != NULL, 0))
-		weir__table_step(t, &s->layout, weir__space_of(s), WEIR__STEP_SLOTS);
+		weir__table_step(t, s->by_window ? &s->outer : &s->layout, weir__space_of(s), WEIR__STEP_SLOTS);
 }
 
 /* Free what a slot's value owns. */
@@ -438,14 +469,14 @@ void weir__state_drop_slot(struct weir_state *s, uint32_t g, uint8_t *slot)
 	s->count--;
 }
 
-void weir__state_empty_group(struct weir_state *s, uint32_t g)
+void weir__state_drop_entries(struct weir_state *s, uint32_t g, struct weir__table *t)
 {
-	struct weir__table *t = &s->tables[g];
 	struct weir__space *space = &s->b->spaces[g];
+	bool owning = s->list || s->map || s->layout.in_cell || !weir__is_flat(s->value) || !weir__is_flat(s->layout.key) || !weir__is_flat(s->layout.ns);
 	uint64_t cursor = 0;
 	uint8_t *slot;
 
-	while ((slot = weir__table_next(t, &s->layout, &cursor)) != NULL) {
+	while (owning && (slot = weir__table_next(t, &s->layout, &cursor)) != NULL) {
 		weir__table_touch(t, &s->layout, space, slot);
 		free_value(s, g, slot);
 		if (s->layout.in_cell)
@@ -455,6 +486,14 @@ void weir__state_empty_group(struct weir_state *s, uint32_t g)
 	}
 	s->count -= t->count;
 	weir__table_clear(t, &s->layout, space);
+}
+
+void weir__state_empty_group(struct weir_state *s, uint32_t g)
+{
+	if (s->by_window)
+		weir__panes_empty_group(s, g);
+	else
+		weir__state_drop_entries(s, g, &s->tables[g]);
 }
 
 void weir__state_empty(struct weir_state *s)
@@ -534,7 +573,9 @@ int weir_state_clear(struct weir_state *s, const void *ns, struct weir_error *er
 	if (code)
 		return code;
 	slot = weir__state_find(s, ns);
-	if (slot)
+	if (slot && s->by_window)
+		weir__pane_remove(s, s->b->group, weir__pane_find(s, s->b->group, ns), slot);
+	else if (slot)
 		weir__state_drop_slot(s, s->b->group, slot);
 	step(s);
 	return 0;
@@ -574,10 +615,11 @@ int weir_state_each(struct weir_state *s, weir_state_each_fn *fn, void *arg)
 	int code = weir_backend_settle(s->b, NULL);
 
 	for (uint32_t g = 0; g < s->b->config.ngroups && !code; g++) {
+		struct weir__pane_walk walk = { .panes = s->tables[g], .outer = &s->outer, .layout = &s->layout };
 		uint64_t cursor = 0;
 		uint8_t *slot;
 
-		while (!code && (slot = weir__table_next(&s->tables[g], &s->layout, &cursor)) != NULL) {
+		while (!code && (slot = s->by_window ? weir__pane_walk_slot(&walk) : weir__table_next(&s->tables[g], &s->layout, &cursor)) != NULL) {
 			const void *v = weir__slot_value(&s->layout, slot);
 			struct weir_map map;
 
@@ -588,7 +630,7 @@ int weir_state_each(struct weir_state *s, weir_state_each_fn *fn, void *arg)
 				}
 				v = &map;
 			}
-			code = fn(arg, slot + s->layout.key_off, slot + s->layout.ns_off, v);
+			code = fn(arg, slot + s->layout.key_off, s->by_window ? (const void *)&walk.pane->window : slot + s->layout.ns_off, v);
 		}
 	}
 	weir_arena_fini(&mem);

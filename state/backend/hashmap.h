@@ -32,6 +32,13 @@ struct weir_state {
 	struct weir__map_layout entries;
 	struct weir__table *tables;     /* ngroups */
 	uint64_t count;
+	/* kept by window (panes.c): tables have panes by window, layout is that of a pane's table */
+	bool by_window;
+	struct weir__layout outer;      /* of tables */
+	struct weir__recent *recent;    /* WEIR__RECENT of them, or NULL */
+	uint32_t recent_last, recent_next;
+	uint32_t *expected;             /* entries of the pane dropped last, by key group */
+	struct weir_windows *windows;   /* that arm its entries, or NULL */
 };
 
 struct weir__queue {
@@ -45,6 +52,7 @@ struct weir_timers {
 	struct weir_backend *b;
 	char *service;
 	bool claimed, ns_boxed;
+	struct weir_windows *windows;   /* whose panes stand for most event-time timers, or NULL */
 	struct weir_type *ns, *real_ns;
 	struct weir_type *timer;        /* (time, key, ns) in use */
 	struct weir_type *stored;       /* TimerSerializer of key and real ns */
@@ -65,6 +73,7 @@ struct weir_backend {
 	struct weir__pool pool;
 	WEIR_VEC(struct weir_state *) states;
 	WEIR_VEC(struct weir_timers *) timers;
+	WEIR_VEC(struct weir_windows *) windows;
 	/* current key */
 	void *key;
 	struct weir_arena key_mem;
@@ -95,6 +104,8 @@ int weir__state_enter(struct weir_state *s, bool list, bool map, struct weir_err
 uint8_t *weir__state_find(struct weir_state *s, const void *ns);
 /* Found or made, touched; *out_created. NULL when out of memory. */
 uint8_t *weir__state_put(struct weir_state *s, const void *ns, bool *out_created);
+/* Free what the entries of a table own, and its slots. */
+void weir__state_drop_entries(struct weir_state *s, uint32_t g, struct weir__table *t);
 /* Remove a slot of key group index g with everything it owns. */
 void weir__state_drop_slot(struct weir_state *s, uint32_t g, uint8_t *slot);
 /* Remember what v was before it is edited. */
@@ -104,6 +115,8 @@ const void *weir__backend_stage(struct weir_backend *b, const void *p, size_t n)
 /* A state that is not registered yet; types prepared. */
 struct weir_state *weir__state_new(struct weir_backend *b, const char *name, enum weir_state_kind kind, enum weir__form form, struct weir_type *ns, struct weir_type *value,
 				   struct weir_type *user_key, struct weir_error *err);
+/* The same as the job registers it. */
+struct weir_state *weir__state_new_as(struct weir_backend *b, const struct weir_state_desc *d, struct weir_type *ns, struct weir_error *err);
 /* Empty the state. */
 void weir__state_empty(struct weir_state *s);
 void weir__state_empty_group(struct weir_state *s, uint32_t g);
@@ -117,6 +130,13 @@ int weir__state_claim(struct weir_state *s, const struct weir_state_desc *desc, 
 struct weir_timers *weir__timers_new(struct weir_backend *b, const char *service, struct weir_type *ns, struct weir_type *real_ns, bool ns_boxed, struct weir_error *err);
 struct weir_timers *weir__timers_find(struct weir_backend *b, const char *service);
 int weir__timers_put(struct weir_timers *t, enum weir_time_domain d, uint32_t group, int64_t time_ms, const void *key, const void *ns, struct weir_error *err);
+/* Each timer of a queue; those that are not to be kept are removed. */
+typedef bool weir__timers_keep_fn(void *arg, uint32_t group, int64_t time_ms, const void *key, const void *ns);
+void weir__timers_filter(struct weir_timers *t, enum weir_time_domain d, weir__timers_keep_fn *keep, void *arg);
+/* The order of timers of one time: by the first 8 bytes of the serialized key, then by all of it, then by namespace. */
+uint64_t weir__timers_prefix(struct weir_timers *t, const void *key);
+int weir__timers_order(struct weir_timers *t, const void *key_a, const void *ns_a, const void *key_z, const void *ns_z); /* prefixes are equal */
+bool weir__timers_top_is_before(struct weir_timers *t, enum weir_time_domain d, uint64_t prefix, const void *key, const void *ns); /* there is a top */
 void weir__timers_empty(struct weir_timers *t);
 void weir__timers_free(struct weir_timers *t);
 int weir__timers_claim(struct weir_timers *t, struct weir_type *ns, struct weir_error *err);

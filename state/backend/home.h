@@ -17,7 +17,7 @@ static inline uint8_t *weir__state_home(const struct weir_state *s)
 	uint32_t tag = weir__tag(b->key_hash), have;
 	uint8_t *slot;
 
-	if (!weir__backend_is_quiet(b) || !b->has_key || !s->claimed || l->ns_eq != WEIR__EQ_NONE || t->old.slots || !t->cur.slots)
+	if (!weir__backend_is_quiet(b) || !b->has_key || !s->claimed || s->by_window || l->ns_eq != WEIR__EQ_NONE || t->old.slots || !t->cur.slots)
 		return NULL;
 	slot = t->cur.slots + (size_t)(tag >> t->cur.shift) * l->slot_size;
 	memcpy(&have, slot, 4);

@@ -11,9 +11,9 @@
  *   3. A row is prepared (its tag, the address of its home slot, a prefetch) DISTANCE rows before it is looked at. No table moves in between: debts are
  *      paid when a table's first row is prepared, and when an insertion moves a table, the rows prepared by then are prepared again.
  * Most rows are answered by the slot at home, without another look at the table; most others by its neighbour, which is prefetched with it (keyed count of
- * 1 M keys: 33 -> 30 ns a row; hourly window: 69 -> 61).
+ * 1 M keys: 33 -> 30 ns a row). Of a state kept by window a row's pane is found when it is prepared; from there on the pane's table is the row's.
  */
-#include "state/backend/hashmap.h"
+#include "state/backend/windows.h"
 
 #define DISTANCE 16u
 
@@ -29,32 +29,20 @@ struct batch {
 };
 
 enum key_shape { KEY_8, KEY_STR, KEY_ANY };
-enum ns_shape { NS_NONE, NS_16, NS_ANY };
+enum ns_shape { NS_NONE, NS_PANE, NS_ANY }; /* NS_PANE: the state is kept by window, and there is no namespace in a pane */
 
-/* Rows on their way: tags of the prepared ones, and the namespace of the last (rows next to each other mostly share a window). */
+/* Rows on their way: tags of the prepared ones, and their panes. */
 struct ahead {
 	uint32_t tags[2 * DISTANCE];
-	uint64_t ns[2], ns_hash;
-	bool ns_known;
+	struct weir__pane *panes[2 * DISTANCE];
 };
 
-static inline uint64_t ns_hash(const struct batch *b, uint32_t i) { return weir_type_hash(b->s->ns, b->ns + (size_t)i * b->ns_stride); }
+static inline const void *ns_of(const struct batch *b, uint32_t i) { return b->ns + (size_t)i * b->ns_stride; }
+static inline uint32_t group_of(const struct batch *b, uint32_t i) { return b->groups[i] - (uint32_t)b->s->b->config.first_group; }
 
-static inline __attribute__((always_inline)) uint32_t tag_of(const struct batch *b, enum ns_shape shape, uint32_t i, struct ahead *a)
+static inline __attribute__((always_inline)) uint32_t tag_of(const struct batch *b, enum ns_shape shape, uint32_t i)
 {
-	uint64_t ns[2];
-
-	if (shape == NS_NONE)
-		return weir__tag(b->hashes[i]);
-	if (shape == NS_ANY)
-		return weir__tag(weir__hash_join(b->hashes[i], ns_hash(b, i)));
-	memcpy(ns, b->ns + (size_t)i * b->ns_stride, 16);
-	if (!a->ns_known || ns[0] != a->ns[0] || ns[1] != a->ns[1]) {
-		a->ns[0] = ns[0], a->ns[1] = ns[1];
-		a->ns_hash = ns_hash(b, i);
-		a->ns_known = true;
-	}
-	return weir__tag(weir__hash_join(b->hashes[i], a->ns_hash));
+	return weir__tag(shape == NS_ANY ? weir__hash_join(b->hashes[i], weir_type_hash(b->s->ns, ns_of(b, i))) : b->hashes[i]);
 }
 
 static inline __attribute__((always_inline)) bool slot_is(const struct weir__layout *l, enum key_shape key_shape, enum ns_shape ns_shape, const uint8_t *slot, uint32_t key_off,
@@ -69,7 +57,7 @@ static inline __attribute__((always_inline)) bool slot_is(const struct weir__lay
 	    : key_shape == KEY_STR ? !weir_str_eq((const struct weir_str *)(const void *)(slot + key_off), (const struct weir_str *)(const void *)key)
 				   : !weir__value_eq(l->key_eq, l->key, slot + key_off, key))
 		return false;
-	return ns_shape == NS_NONE ? true : ns_shape == NS_16 ? memcmp(slot + l->ns_off, ns, 16) == 0 : weir__value_eq(l->ns_eq, l->ns, slot + l->ns_off, ns);
+	return ns_shape != NS_ANY || weir__value_eq(l->ns_eq, l->ns, slot + l->ns_off, ns);
 }
 
 static inline __attribute__((always_inline)) uint8_t *probe(const struct weir__slots *h, const struct weir__layout *l, enum key_shape key_shape, enum ns_shape ns_shape,
@@ -87,22 +75,48 @@ static inline __attribute__((always_inline)) uint8_t *probe(const struct weir__s
 	}
 }
 
-static inline struct weir__table *table_of_row(const struct batch *b, uint32_t i) { return &b->s->tables[b->groups[i] - (uint32_t)b->s->b->config.first_group]; }
+static inline __attribute__((always_inline)) struct weir__table *table_of_row(const struct batch *b, enum ns_shape shape, uint32_t i, const struct ahead *a)
+{
+	return shape == NS_PANE ? &a->panes[i % (2 * DISTANCE)]->table : &b->s->tables[group_of(b, i)];
+}
+
+static struct weir__pane *find_pane(const struct batch *b, uint32_t i)
+{
+	return b->s->recent ? weir__pane_recent(b->s, group_of(b, i), ns_of(b, i)) : weir__pane_get(b->s, group_of(b, i), ns_of(b, i));
+}
+
+static __attribute__((noinline)) void pay_debt(const struct batch *b, struct weir__table *t, uint32_t i)
+{
+	struct weir__space *space = &b->s->b->spaces[group_of(b, i)];
+
+	if (b->s->by_window)
+		weir__pane_touch(space, (struct weir__pane *)(void *)t);
+	t->batch = b->s->b->batch;
+	weir__table_step(t, &b->s->layout, space, WEIR__STEP_BATCH);
+}
 
 /* Invariant 3. slots[i] becomes the address of the home slot, or NULL when the table has none. */
 static inline __attribute__((always_inline)) void prepare(const struct batch *b, enum ns_shape shape, uint32_t slot_size, uint32_t i, struct ahead *a)
 {
-	struct weir__table *t = table_of_row(b, i);
-	uint32_t tag = tag_of(b, shape, i, a);
-	const struct weir__slots *h = &t->cur;
+	uint32_t tag = tag_of(b, shape, i);
+	const struct weir__slots *h;
+	struct weir__table *t;
 	uint8_t *slot;
 
 	a->tags[i % (2 * DISTANCE)] = tag;
+	b->slots[i] = NULL;
+	if (shape == NS_PANE) {
+		struct weir__pane *p = find_pane(b, i);
+
+		a->panes[i % (2 * DISTANCE)] = p;
+		if (!p)
+			return;
+	}
+	t = table_of_row(b, shape, i, a);
+	h = &t->cur;
 	if (__builtin_expect(t->old.slots != NULL, 0)) {
-		if (t->batch != b->s->b->batch) {
-			t->batch = b->s->b->batch;
-			weir__table_step(t, &b->s->layout, &b->s->b->spaces[b->groups[i] - (uint32_t)b->s->b->config.first_group], WEIR__STEP_BATCH);
-		}
+		if (t->batch != b->s->b->batch)
+			pay_debt(b, t, i);
 		if (t->old.slots && !weir__moved(t, tag))
 			h = &t->old;
 	}
@@ -114,53 +128,54 @@ static inline __attribute__((always_inline)) void prepare(const struct batch *b,
 	__builtin_prefetch(slot + 2 * slot_size - 1, 1); /* and the next slot: one row in three is there, behind a cache line's end */
 }
 
-static uint32_t full_tag(const struct batch *b, uint32_t i)
-{
-	return weir__tag(weir__hash_with_ns(b->hashes[i], b->s->ns, b->s->layout.ns_eq, b->ns + (size_t)i * b->ns_stride));
-}
-
-/* Rows 0..until of this key group are looked up again: their table has moved. */
-static void look_again(const struct batch *b, uint32_t until, uint16_t group)
+/* Rows 0..until of this table are looked up again: it has moved. */
+static void look_again(const struct batch *b, uint32_t until, uint16_t group, const struct weir__table *t)
 {
 	struct weir_state *s = b->s;
-	const struct weir__table *t = &s->tables[group - (uint32_t)s->b->config.first_group];
 
 	for (uint32_t i = 0; i < until; i++) {
-		const uint8_t *ns = b->ns + (size_t)i * b->ns_stride;
+		const void *ns = ns_of(b, i);
+		uint32_t tag;
 
-		if (b->groups[i] == group)
-			b->slots[i] = weir__slot_value(&s->layout, weir__table_find(t, &s->layout, full_tag(b, i), b->keys + (size_t)i * b->key_size, ns));
+		if (b->groups[i] != group || (s->by_window && &find_pane(b, i)->table != t))
+			continue;
+		tag = weir__tag(s->by_window ? b->hashes[i] : weir__hash_with_ns(b->hashes[i], s->ns, s->layout.ns_eq, ns));
+		b->slots[i] = weir__slot_value(&s->layout, weir__table_find(t, &s->layout, tag, b->keys + (size_t)i * b->key_size, ns));
 	}
 }
 
-/* The row's key is new. NULL when out of memory. */
-static __attribute__((noinline)) uint8_t *insert_row(const struct batch *b, uint32_t i, uint32_t tag)
+/* The row's key is new in t. NULL when out of memory. */
+static __attribute__((noinline)) uint8_t *insert_row(const struct batch *b, struct weir__table *t, uint32_t i, uint32_t tag)
 {
 	struct weir_state *s = b->s;
-	uint32_t g = b->groups[i] - (uint32_t)s->b->config.first_group;
-	struct weir__table *t = &s->tables[g];
+	uint32_t g = group_of(b, i);
+	struct weir__pane *p = s->by_window ? (struct weir__pane *)(void *)t : NULL;
 	struct weir__space *space = &s->b->spaces[g];
+	const uint8_t *key = b->keys + (size_t)i * b->key_size;
 	uint8_t *slot;
 
+	if (p)
+		weir__pane_touch(space, p);
 	if (weir__table_full(t)) {
 		const uint8_t *before = t->cur.slots, *old = t->old.slots;
 
-		if (!weir__table_reserve(t, &s->layout, space, 1))
+		if (!(p ? weir__pane_grow(s, g, p) : weir__table_reserve(t, &s->layout, space, 1)))
 			return NULL;
 		t->batch = s->b->batch; /* no step in this batch any more */
 		if ((before && t->old.slots != before) || (old && t->old.slots != old)) /* what was handed out has moved */
-			look_again(b, i, b->groups[i]);
+			look_again(b, i, b->groups[i], t);
 	}
-	slot = weir__table_insert(t, &s->layout, space, tag, b->keys + (size_t)i * b->key_size, b->ns + (size_t)i * b->ns_stride);
+	slot = weir__table_insert(t, &s->layout, space, tag, key, ns_of(b, i));
 	s->count += slot != NULL;
+	if (slot && p && p->timers & WEIR__PANE_SINGLE && s->windows && !weir__windows_arm_one(s->windows, p, g, key))
+		return NULL;
 	return slot;
 }
 
 /* Not at home: somewhere behind, or in the other half of a table that is being rehashed, or new. */
-static inline __attribute__((always_inline)) uint8_t *look(const struct batch *b, enum key_shape key_shape, enum ns_shape ns_shape, uint32_t i, uint32_t tag, const uint8_t *key,
-							    const uint8_t *ns)
+static inline __attribute__((always_inline)) uint8_t *look(const struct batch *b, const struct weir__table *t, enum key_shape key_shape, enum ns_shape ns_shape, uint32_t tag,
+							    const uint8_t *key, const uint8_t *ns)
 {
-	const struct weir__table *t = table_of_row(b, i);
 	uint8_t *slot = NULL;
 
 	if (__builtin_expect(t->old.slots != NULL, 0) && !weir__moved(t, tag))
@@ -172,28 +187,30 @@ static inline __attribute__((always_inline)) uint32_t resolve_rows(const struct 
 {
 	struct weir_state *s = b->s;
 	const struct weir__layout *l = &s->layout;
-	uint32_t slot_size = l->slot_size, key_off = l->key_off, value_off = l->value_off, first = (uint32_t)s->b->config.first_group;
+	uint32_t slot_size = l->slot_size, key_off = l->key_off, value_off = l->value_off;
 	uint32_t key_size = key_shape == KEY_8 ? 8 : key_shape == KEY_STR ? (uint32_t)sizeof(struct weir_str) : b->key_size;
 	bool in_cell = l->in_cell, snapshot = s->b->snapshot != NULL;
-	struct ahead a = { .ns_known = false };
+	struct ahead a;
 
 	for (uint32_t i = 0; i < DISTANCE && i < b->n; i++)
 		prepare(b, ns_shape, slot_size, i, &a);
 	for (uint32_t i = 0; i < b->n; i++) {
-		const uint8_t *key = b->keys + (size_t)i * key_size, *ns = b->ns + (size_t)i * b->ns_stride;
+		const uint8_t *key = b->keys + (size_t)i * key_size, *ns = ns_of(b, i);
 		uint32_t tag = a.tags[i % (2 * DISTANCE)];
 		uint8_t *slot = b->slots[i];
 
 		if (i + DISTANCE < b->n)
 			prepare(b, ns_shape, slot_size, i + DISTANCE, &a);
+		if (ns_shape == NS_PANE && __builtin_expect(!slot && !a.panes[i % (2 * DISTANCE)], 0))
+			return i;
 		if (!slot || !slot_is(l, key_shape, ns_shape, slot, key_off, tag, key, ns))
-			slot = look(b, key_shape, ns_shape, i, tag, key, ns);
+			slot = look(b, table_of_row(b, ns_shape, i, &a), key_shape, ns_shape, tag, key, ns);
 		b->created[i] = !slot;
 		if (__builtin_expect(!slot, 0)) {
-			const struct weir__table *t = table_of_row(b, i);
+			struct weir__table *t = table_of_row(b, ns_shape, i, &a);
 			const uint8_t *cur = t->cur.slots, *old = t->old.slots;
 
-			slot = insert_row(b, i, tag);
+			slot = insert_row(b, t, i, tag);
 			if (!slot)
 				return i;
 			if (t->cur.slots != cur || t->old.slots != old)
@@ -201,7 +218,7 @@ static inline __attribute__((always_inline)) uint32_t resolve_rows(const struct 
 					prepare(b, ns_shape, slot_size, k, &a);
 		}
 		if (__builtin_expect(snapshot, 0))
-			weir__table_touch(table_of_row(b, i), l, &s->b->spaces[b->groups[i] - first], slot);
+			weir__table_touch(table_of_row(b, ns_shape, i, &a), l, &s->b->spaces[group_of(b, i)], slot);
 		b->slots[i] = __builtin_expect(in_cell, 0) ? weir__slot_value(l, slot) : slot + value_off;
 	}
 	return b->n;
@@ -211,9 +228,21 @@ static inline __attribute__((always_inline)) uint32_t resolve_rows(const struct 
 static __attribute__((noinline)) uint32_t resolve_8(const struct batch *b) { return resolve_rows(b, KEY_8, NS_NONE); }
 static __attribute__((noinline)) uint32_t resolve_str(const struct batch *b) { return resolve_rows(b, KEY_STR, NS_NONE); }
 static __attribute__((noinline)) uint32_t resolve_any(const struct batch *b) { return resolve_rows(b, KEY_ANY, NS_NONE); }
-static __attribute__((noinline)) uint32_t resolve_8_16(const struct batch *b) { return resolve_rows(b, KEY_8, NS_16); }
-static __attribute__((noinline)) uint32_t resolve_str_16(const struct batch *b) { return resolve_rows(b, KEY_STR, NS_16); }
+static __attribute__((noinline)) uint32_t resolve_8_pane(const struct batch *b) { return resolve_rows(b, KEY_8, NS_PANE); }
+static __attribute__((noinline)) uint32_t resolve_str_pane(const struct batch *b) { return resolve_rows(b, KEY_STR, NS_PANE); }
+static __attribute__((noinline)) uint32_t resolve_any_pane(const struct batch *b) { return resolve_rows(b, KEY_ANY, NS_PANE); }
 static __attribute__((noinline)) uint32_t resolve_any_any(const struct batch *b) { return resolve_rows(b, KEY_ANY, NS_ANY); }
+
+static uint32_t resolve(const struct batch *b)
+{
+	enum weir__eq key = b->s->layout.key_eq;
+
+	if (b->s->by_window)
+		return key == WEIR__EQ_8 ? resolve_8_pane(b) : key == WEIR__EQ_STR ? resolve_str_pane(b) : resolve_any_pane(b);
+	if (b->s->layout.ns_eq != WEIR__EQ_NONE)
+		return resolve_any_any(b);
+	return key == WEIR__EQ_8 ? resolve_8(b) : key == WEIR__EQ_STR ? resolve_str(b) : resolve_any(b);
+}
 
 static int check_groups(const struct batch *b, struct weir_error *err)
 {
@@ -241,23 +270,12 @@ int weir_state_resolve(struct weir_state *s, uint32_t n, const void *keys, const
 		return code;
 	if (s->list || s->map || !s->claimed || !weir__is_flat(s->value))
 		return weir_error_set(err, WEIR_EUNSUPPORTED, "state '%s': only values without text or containers are resolved in batches; use the calls for one key", s->name);
-	if (!ns && s->layout.ns_eq != WEIR__EQ_NONE)
+	if (!ns && (s->by_window || s->layout.ns_eq != WEIR__EQ_NONE))
 		return weir_error_set(err, WEIR_EBUG, "state '%s' has a namespace, which was not given", s->name);
 	code = check_groups(&b, err);
 	if (code)
 		return code;
 	s->b->batch++;
-	if (s->layout.ns_eq == WEIR__EQ_16 && s->layout.key_eq == WEIR__EQ_8)
-		done = resolve_8_16(&b);
-	else if (s->layout.ns_eq == WEIR__EQ_16 && s->layout.key_eq == WEIR__EQ_STR)
-		done = resolve_str_16(&b);
-	else if (s->layout.ns_eq != WEIR__EQ_NONE)
-		done = resolve_any_any(&b);
-	else if (s->layout.key_eq == WEIR__EQ_8)
-		done = resolve_8(&b);
-	else if (s->layout.key_eq == WEIR__EQ_STR)
-		done = resolve_str(&b);
-	else
-		done = resolve_any(&b);
+	done = resolve(&b);
 	return done == n ? 0 : weir__backend_nomem(s, err);
 }

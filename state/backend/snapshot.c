@@ -33,6 +33,8 @@ static bool add_state(struct weir_snapshot *s, const struct weir_state *from)
 	p->meta = (struct weir_keyed_state_meta){ .name = weir_arena_text(&s->mem, from->name, strlen(from->name)), .kind = from->kind, .ns = from->real_ns,
 						  .stored = from->stored };
 	p->tables = copy_tables(s, from->tables);
+	p->by_window = from->by_window;
+	p->outer = from->outer;
 	return p->meta.name && p->tables;
 }
 
@@ -48,6 +50,11 @@ static bool add_queue(struct weir_snapshot *s, const struct weir_timers *t, enum
 	*p = (struct weir__part){ .ns_boxed = t->ns_boxed, .value = t->timer, .ns = t->ns, .layout = t->layout };
 	p->meta = (struct weir_keyed_state_meta){ .name = name, .kind = WEIR_STATE_TIMER, .stored = t->stored };
 	p->tables = copy_tables(s, t->queues[d].tables);
+	for (size_t i = 0; t->windows && d == WEIR_EVENT_TIME && i < s->b->states.len; i++)
+		if (s->b->states.items[i] == t->windows->state) {
+			p->windows = &s->parts[i];
+			p->lateness_ms = t->windows->lateness_ms;
+		}
 	return p->tables != NULL;
 }
 
@@ -62,6 +69,9 @@ int weir_backend_snapshot(struct weir_backend *b, struct weir_snapshot **out, st
 		return code;
 	if (b->snapshot)
 		return weir_error_set(err, WEIR_EBUSY, "a snapshot of this state is still being written");
+	for (size_t i = 0; i < b->windows.len; i++)
+		if (b->windows.items[i]->firing)
+			return weir_error_set(err, WEIR_EBUG, "a snapshot was asked for between the windows of one watermark");
 	*out = NULL;
 	if (!n)
 		return 0;

@@ -3,7 +3,7 @@
 #ifndef WEIR_STATE_BACKEND_SNAPSHOT_PRIV_H
 #define WEIR_STATE_BACKEND_SNAPSHOT_PRIV_H
 
-#include "state/backend/hashmap.h"
+#include "state/backend/windows.h"
 
 /* A state or timer queue as it was. */
 struct weir__part {
@@ -15,6 +15,10 @@ struct weir__part {
 	struct weir__layout layout;
 	struct weir__map_layout entries;
 	struct weir__table *tables;
+	bool by_window;                       /* tables have panes */
+	struct weir__layout outer;            /* ... in this layout */
+	const struct weir__part *windows;     /* timers: the state whose panes have timers too, or NULL */
+	int64_t lateness_ms;
 };
 
 struct weir_snapshot {

@@ -28,6 +28,7 @@ struct writing {
 	struct weir__image im;
 	struct weir_buf key, ns, user_key, value;
 	struct weir_buf window;
+	const struct weir__pane *pane;        /* that the slots being written are of, when their state is kept by window */
 	struct weir__row_plan plan;           /* size 0: entries are written one by one */
 	const uint8_t *slots[BATCH], *cells[BATCH];
 	struct weir_error *err;
@@ -136,7 +137,7 @@ static int write_slot(struct writing *w, const struct weir__part *p, uint8_t *sl
 	weir_buf_clear(&w->value);
 	code = put_value(w, p, p->layout.key, false, slot + p->layout.key_off, &w->key);
 	if (!code)
-		code = put_value(w, p, p->ns, p->ns_boxed, slot + p->layout.ns_off, &w->ns);
+		code = put_value(w, p, p->ns, p->ns_boxed, p->by_window ? (void *)(uintptr_t)&w->pane->window : slot + p->layout.ns_off, &w->ns);
 	v = weir__slot_value(&p->layout, slot);
 	if (!code && p->layout.in_cell) {
 		v = weir__image_at(&w->im, v);
@@ -189,7 +190,7 @@ static void plan_rows(struct writing *w, const struct weir__part *p)
 	struct weir_keyed_row row;
 
 	w->plan.size = 0;
-	if (p->list || p->map || p->form != WEIR__NATIVE || p->ns_boxed || !key_size || !ns_size || (!timer && !value_size))
+	if (p->list || p->map || (p->by_window && l->in_cell) || p->form != WEIR__NATIVE || p->ns_boxed || !key_size || !ns_size || (!timer && !value_size))
 		return;
 	weir_keyed_writer_row(w->w, key_size, ns_size, value_size, &row);
 	if (!row.size || !weir__row_begin(&w->plan, row.bytes, row.size))
@@ -198,7 +199,8 @@ static void plan_rows(struct writing *w, const struct weir__part *p)
 		ok = weir__row_add_timestamp(&w->plan, 1, 0, (uint32_t)row.timestamp) && weir__row_add(&w->plan, key, 1, p->value->fields[0].offset, (uint32_t)row.key) &&
 		     weir__row_add(&w->plan, p->ns, 1, p->value->fields[1].offset, (uint32_t)row.ns);
 	else
-		ok = weir__row_add(&w->plan, p->ns, 0, l->ns_off, (uint32_t)row.ns) && weir__row_add(&w->plan, key, 0, l->key_off, (uint32_t)row.key) &&
+		ok = (p->by_window ? weir__row_add(&w->plan, p->ns, 1, offsetof(struct weir__pane, window), (uint32_t)row.ns)
+				   : weir__row_add(&w->plan, p->ns, 0, l->ns_off, (uint32_t)row.ns)) && weir__row_add(&w->plan, key, 0, l->key_off, (uint32_t)row.key) &&
 		     weir__row_add(&w->plan, p->value, l->in_cell, l->in_cell ? 0 : l->value_off, (uint32_t)row.value);
 	if (!ok || !weir__row_end(&w->plan))
 		w->plan.size = 0;
@@ -234,6 +236,7 @@ static int write_rows(struct writing *w, const struct weir__part *p, const uint8
 
 			memcpy(&tag, slots, sizeof(tag));
 			w->slots[full] = slots;
+			w->cells[full] = (const uint8_t *)w->pane;
 			full += tag != 0;
 		}
 		n -= part;
@@ -305,29 +308,92 @@ static int stream_table(struct writing *w, const struct weir__part *p, const str
 	return code;
 }
 
+static int write_table(struct writing *w, const struct weir__part *p, const struct weir__table *t)
+{
+	uint8_t *slots;
+	int code = t->old.slots ? write_old(w, p, t) : 0;
+
+	if (code || !t->count)
+		return code;
+	if (!p->by_window && t->cur.region->streamed)
+		return stream_table(w, p, &t->cur);
+	slots = weir__image_at(&w->im, t->cur.slots);
+	return slots ? write_slots(w, p, slots, (size_t)t->cur.mask + 1) : stray(w, p);
+}
+
+/* ---- states kept by window ---- */
+
+static struct weir__pane_walk walk_panes(struct writing *w, const struct weir__part *p, uint32_t g)
+{
+	return (struct weir__pane_walk){ .panes = p->tables[g], .outer = &p->outer, .layout = &p->layout, .image = &w->im };
+}
+
+/* Entries; of timers, those that the panes stand for. */
+static uint32_t count_panes(struct writing *w, const struct weir__part *p, uint32_t g)
+{
+	struct weir__pane_walk walk = walk_panes(w, p->windows ? p->windows : p, g);
+	const struct weir__pane *pane;
+	uint32_t n = 0;
+	int64_t at[2];
+
+	while ((pane = weir__pane_walk_pane(&walk)) != NULL)
+		n += pane->table.count * (p->windows ? weir__windows_times(p->lateness_ms, pane, at) : 1);
+	return n;
+}
+
+static int write_panes(struct writing *w, const struct weir__part *p, uint32_t g)
+{
+	struct weir__pane_walk walk = walk_panes(w, p, g);
+	int code = 0;
+
+	while (!code && (w->pane = weir__pane_walk_pane(&walk)) != NULL)
+		code = write_table(w, p, &w->pane->table);
+	return code;
+}
+
+/* The timers that panes stand for. Their keys have been relocated in the image: the state has been written before. */
+static int write_pane_timers(struct writing *w, const struct weir__part *timers, uint32_t g)
+{
+	const struct weir__part *p = timers->windows;
+	struct weir__pane_walk walk = walk_panes(w, p, g);
+	struct weir_slice none = { NULL, 0 };
+	uint8_t *slot;
+	int code = 0;
+
+	while (!code && (slot = weir__pane_walk_slot(&walk)) != NULL) {
+		int64_t times[2];
+		uint32_t n = weir__windows_times(timers->lateness_ms, walk.pane, times);
+
+		if (!n)
+			continue;
+		weir_buf_clear(&w->key);
+		weir_buf_clear(&w->ns);
+		code = weir_type_write(p->layout.key, slot + p->layout.key_off, &w->key, w->err);
+		if (!code)
+			code = weir_type_write(&weir_time_window, &walk.pane->window, &w->ns, w->err);
+		for (uint32_t i = 0; i < n && !code; i++)
+			code = weir_keyed_writer_entry(w->w, weir_buf_slice(&w->key), weir_buf_slice(&w->ns), none, none, times[i], w->err);
+	}
+	return code;
+}
+
 static int write_part(struct writing *w, uint32_t number, uint32_t g)
 {
 	const struct weir__part *p = &w->s->parts[number];
-	const struct weir__table *t = &p->tables[g];
-	uint8_t *slots;
+	uint32_t count = p->by_window ? 0 : p->tables[g].count;
 	int code;
 
-	if (!t->count && w->format == WEIR_FORMAT_FULL)
+	if (p->by_window || p->windows)
+		count += count_panes(w, p, g);
+	if (!count && w->format == WEIR_FORMAT_FULL)
 		return 0;
-	code = weir_keyed_writer_state(w->w, number, t->count, w->err);
-	if (code || !t->count)
+	code = weir_keyed_writer_state(w->w, number, count, w->err);
+	if (code || !count)
 		return code;
 	plan_rows(w, p);
-	if (t->old.slots)
-		code = write_old(w, p, t);
-	if (code)
-		return code;
-	if (t->cur.region->streamed) {
-		code = stream_table(w, p, &t->cur);
-	} else {
-		slots = weir__image_at(&w->im, t->cur.slots);
-		code = slots ? write_slots(w, p, slots, (size_t)t->cur.mask + 1) : stray(w, p);
-	}
+	code = p->by_window ? write_panes(w, p, g) : write_table(w, p, &p->tables[g]);
+	if (!code && p->windows)
+		code = write_pane_timers(w, p, g);
 	if (!code && (weir_buf_error(&w->key) || weir_buf_error(&w->ns) || weir_buf_error(&w->user_key) || weir_buf_error(&w->value)))
 		code = weir_error_set(w->err, WEIR_ENOMEM, "no memory to write state");
 	return code;
@@ -343,7 +409,7 @@ static int take_image(struct writing *w, uint32_t g)
 	for (uint32_t i = 0; i < s->nparts; i++) {
 		const struct weir__slots *h = &s->parts[i].tables[g].cur;
 
-		if (h->slots && weir__space_has_region(((size_t)h->mask + 1) * s->parts[i].layout.slot_size))
+		if (h->slots && !s->parts[i].by_window && weir__space_has_region(((size_t)h->mask + 1) * s->parts[i].layout.slot_size))
 			h->region->streamed = true;
 	}
 	if (weir__image_take(&w->im, &s->b->spaces[g], s->heads[g]))

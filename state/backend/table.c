@@ -18,7 +18,7 @@
  */
 #include "state/backend/table.h"
 
-#define FIRST_CAPACITY 4u
+#define FIRST_CAPACITY 2u
 #define QUADRUPLE_BELOW ((size_t)1 << 10)
 #define INCREMENTAL_FROM ((size_t)64 << 10)
 #define SPARSE_UNTIL 1024u

@@ -34,7 +34,7 @@ struct weir__table {
 	uint32_t debt;         /* slots to move at the next occasion */
 	uint32_t batch;        /* last resolve that paid the debt */
 	uint32_t stagger;      /* any number; not all the same */
-} __attribute__((aligned(64)));
+};
 
 #define WEIR__INLINE_VALUE 48u
 void weir__layout_init(struct weir__layout *l, struct weir_type *key, struct weir_type *ns, uint32_t value_size, uint32_t value_align);

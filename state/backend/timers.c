@@ -42,18 +42,18 @@ static bool is_dead(const uint8_t *timer)
 
 /* ---- order ---- */
 
-static uint64_t key_prefix(struct weir_timers *t, const uint8_t *timer)
+uint64_t weir__timers_prefix(struct weir_timers *t, const void *key)
 {
 	const struct weir_type *k = t->b->config.key;
 	uint8_t first[8] = { 0 };
 	uint64_t v;
 
 	if (k->kind == WEIR_INT64) {
-		memcpy(&v, timer_key(t, timer), 8);
+		memcpy(&v, key, 8);
 		return v;
 	}
 	if (k->kind == WEIR_STRING) { /* a length of one byte, then one byte for each ASCII character; behind them zeros, as here */
-		const struct weir_str *s = timer_key(t, timer);
+		const struct weir_str *s = key;
 
 		memcpy(first + 1, (const char *)s + 4, 7);
 		memcpy(&v, first, 8);
@@ -65,7 +65,7 @@ static uint64_t key_prefix(struct weir_timers *t, const uint8_t *timer)
 		memset(first, 0, sizeof(first));
 	}
 	weir_buf_clear(&t->a);
-	if (weir_type_write(k, timer_key(t, timer), &t->a, NULL) == 0 && t->a.len)
+	if (weir_type_write(k, key, &t->a, NULL) == 0 && t->a.len)
 		memcpy(first, t->a.data, t->a.len < 8 ? t->a.len : 8);
 	memcpy(&v, first, 8);
 	return __builtin_bswap64(v);
@@ -96,15 +96,18 @@ static int compare_part(struct weir_timers *t, const struct weir_type *type, boo
 	return compare_bytes(&t->a, &t->z);
 }
 
-static __attribute__((noinline)) bool before_full(struct weir_timers *t, const struct weir__timer_ref *a, const struct weir__timer_ref *z)
+int weir__timers_order(struct weir_timers *t, const void *key_a, const void *ns_a, const void *key_z, const void *ns_z)
 {
 	int c = 0;
 
 	if (t->b->config.key->kind != WEIR_INT64)
-		c = compare_part(t, t->b->config.key, false, timer_key(t, a->timer), timer_key(t, z->timer));
-	if (!c)
-		c = compare_part(t, t->ns, t->ns_boxed, timer_ns(t, a->timer), timer_ns(t, z->timer));
-	return c < 0;
+		c = compare_part(t, t->b->config.key, false, key_a, key_z);
+	return c ? c : compare_part(t, t->ns, t->ns_boxed, ns_a, ns_z);
+}
+
+static __attribute__((noinline)) bool before_full(struct weir_timers *t, const struct weir__timer_ref *a, const struct weir__timer_ref *z)
+{
+	return weir__timers_order(t, timer_key(t, a->timer), timer_ns(t, a->timer), timer_key(t, z->timer), timer_ns(t, z->timer)) < 0;
 }
 
 static inline bool before(struct weir_timers *t, const struct weir__timer_ref *a, const struct weir__timer_ref *z)
@@ -244,7 +247,6 @@ static bool set_timer_type(struct weir_timers *t, struct weir_error *err)
 struct weir_timers *weir__timers_new(struct weir_backend *b, const char *service, struct weir_type *ns, struct weir_type *real_ns, bool ns_boxed, struct weir_error *err)
 {
 	struct weir_timers *t = calloc(1, sizeof(*t)), **place = NULL;
-	size_t n = b->config.ngroups * sizeof(struct weir__table);
 
 	if (t) {
 		t->b = b;
@@ -252,11 +254,8 @@ struct weir_timers *weir__timers_new(struct weir_backend *b, const char *service
 		t->real_ns = real_ns;
 		t->ns_boxed = ns_boxed;
 		t->service = strdup(service);
-		for (int d = 0; d < 2; d++) {
-			t->queues[d].tables = aligned_alloc(64, n);
-			if (t->queues[d].tables)
-				memset(t->queues[d].tables, 0, n);
-		}
+		for (int d = 0; d < 2; d++)
+			t->queues[d].tables = calloc(b->config.ngroups, sizeof(struct weir__table));
 		if (t->service && t->queues[0].tables && t->queues[1].tables && set_timer_type(t, err))
 			place = weir_vec_push(&b->timers);
 		if (place) {
@@ -358,7 +357,7 @@ static int put_timer(struct weir_timers *t, enum weir_time_domain d, uint32_t gr
 	weir__table_touch(table, &t->layout, space, slot);
 	memcpy(slot + t->layout.key_off, &timer, sizeof(void *));
 	q->count++;
-	q->heap[q->len++] = (struct weir__timer_ref){ .time = time_ms, .prefix = key_prefix(t, timer), .timer = timer, .group = group };
+	q->heap[q->len++] = (struct weir__timer_ref){ .time = time_ms, .prefix = weir__timers_prefix(t, timer_key(t, timer)), .timer = timer, .group = group };
 	sift_up(t, q, q->len - 1);
 	weir__table_step(table, &t->layout, space, WEIR__STEP_SLOTS);
 	return 0;
@@ -449,12 +448,43 @@ bool weir_timers_pop(struct weir_timers *t, enum weir_time_domain d, int64_t up_
 	return true;
 }
 
+bool weir__timers_top_is_before(struct weir_timers *t, enum weir_time_domain d, uint64_t prefix, const void *key, const void *ns)
+{
+	const struct weir__timer_ref *top = &t->queues[d].heap[0];
+
+	return top->prefix != prefix ? top->prefix < prefix : weir__timers_order(t, timer_key(t, top->timer), timer_ns(t, top->timer), key, ns) < 0;
+}
+
 uint64_t weir_timers_count(const struct weir_timers *t, enum weir_time_domain d)
 {
 	return t->queues[d].count;
 }
 
 /* ---- restored services ---- */
+
+void weir__timers_filter(struct weir_timers *t, enum weir_time_domain d, weir__timers_keep_fn *keep, void *arg)
+{
+	struct weir__queue *q = &t->queues[d];
+	uint32_t dead = 1;
+
+	for (size_t i = 0; i < q->len; i++) {
+		const struct weir__timer_ref *r = &q->heap[i];
+		const void *key = timer_key(t, r->timer), *ns = timer_ns(t, r->timer);
+		uint8_t *timer = r->timer;
+		uint32_t tag;
+
+		if (is_dead(timer) || keep(arg, r->group, r->time, key, ns))
+			continue;
+		tag = fill_probe(t, r->time, key, ns, weir_type_hash(t->b->config.key, key));
+		weir__table_delete(&q->tables[r->group], &t->layout, &t->b->spaces[r->group], weir__table_find(&q->tables[r->group], &t->layout, tag, &timer, NULL));
+		weir__space_touch(&t->b->spaces[r->group], NULL, timer - HEAD, 4);
+		memcpy(timer - HEAD, &dead, 4);
+		q->count--;
+		q->dead++;
+	}
+	if (q->dead)
+		rebuild(t, q);
+}
 
 void weir__timers_empty(struct weir_timers *t)
 {
