@@ -82,3 +82,20 @@ rm -rf o; start "$delays" $slow; first=$job; start "$delays" -- --input in.csv -
 run 0 "$weir" list; [ "$(wc -l < out)" = 2 ] && pass || fail "two jobs are listed"
 run 2 "$weir" cancel delays; err_has "2 running jobs fit 'delays'; give more of the id, or the pid"
 run 0 "$weir" cancel $first; job=$first; ends 11; run 0 "$weir" cancel delays; job=$second; ends 11
+# stopped with checkpoints stored: both ways on, --resume and -s, from the same files
+fresh; start $ck --resume "$delays" $slow; until_rows 60; run 0 "$weir" stop -p sp delays; stopped=$(path); ends 0; rm -rf kept; mkdir kept; cp -r ck o kept
+run 0 "$weir" run $ck --resume "$delays" $rest; err_has "restored from file:$PWD/ck/"; equal o
+rm -rf ck o; cp -r kept/ck kept/o .; run 0 "$weir" run $ck -s "$stopped" "$delays" $rest; err_has "restored from file:$stopped"; equal o
+rm -rf ck o "$stopped"; cp -r kept/ck kept/o .; run 0 "$weir" run $ck --resume "$delays" $rest; equal o       # the checkpoint does not need the savepoint
+# drained: nothing is left to do
+fresh; start $ck --resume "$delays" $slow; until_rows 60; run 0 "$weir" stop --drain -p sp delays; ends 0; results o > drained.txt
+run 0 "$weir" run $ck --resume "$delays" $rest; err_has "had already finished"; results o | cmp -s - drained.txt && pass || fail "a drained job went on"
+# what is left after a cancel
+keep=-Dexecution.checkpointing.externalized-checkpoint-retention
+for retention in RETAIN_ON_CANCELLATION DELETE_ON_CANCELLATION NO_EXTERNALIZED_CHECKPOINTS; do
+    fresh; start $ck $keep=$retention "$delays" $slow; until_rows 60; run 0 "$weir" checkpoint delays; run 0 "$weir" cancel delays; ends 11
+    n=$(find ck -name _metadata | wc -l)
+    if [ $retention = RETAIN_ON_CANCELLATION ]; then [ "$n" = 1 ] && pass || fail "$n are left"; else [ "$n" = 0 ] && pass || fail "$n are left"; err_has "were deleted, as execution.checkpointing.externalized-checkpoint-retention says"; fi
+done
+fresh; start $ck $keep=DELETE_ON_CANCELLATION --resume "$delays" $slow; until_rows 60; kill -INT $job; ends 130; [ "$(find ck -name _metadata | wc -l)" = 1 ] && pass || fail "Ctrl-C is no cancel"
+run 0 "$weir" run $ck --resume "$delays" $rest; equal o

@@ -48,6 +48,8 @@ json 0 'not json' --on-error skip; err_has "rows.skipped-rows: 1"; [ "$(wc -l < 
 # files
 plain
 run 3 "$weir" run "$delays" -- --input nowhere.csv --output o; err_has "$PWD/nowhere.csv: operator 'departures': "; err_has "No such file or directory"
+grep -q "has been submitted" err && fail "announced before its input was looked for" || pass
+run 3 "$weir" run -d "$delays" -- --input nowhere.csv --output o; err_has "No such file or directory"; grep -q "has been submitted" err && fail "announced, detached" || pass
 : > empty.csv; rm -rf o; run 0 "$weir" run "$delays" -- --input empty.csv --output o; err_has "finished: 0 rows"
 head -n 1 in.csv > head.csv; run 0 "$weir" run "$delays" -- --input head.csv --output o; err_has "finished: 0 rows"
 gzip -c in.csv > in.csv.gz; rm -rf o; run 0 "$weir" run "$delays" -- --input in.csv.gz --output o; equal o
@@ -59,4 +61,5 @@ run 3 "$weir" run "$delays" -- --input in.csv --output /proc/nope; err_has "/pro
 # arguments of the job
 run 2 "$weir" run "$delays" -- --input in.csv; err_has "the job needs the argument --output VALUE (after --)"
 run 2 "$weir" run "$delays" -- --input in.csv --output o --rows-per-second fast; err_has "argument --rows-per-second: 'fast' is not a whole number"
-rm -rf o; run 0 "$weir" run "$delays" -- --input=in.csv --output o --colour red; err_has "the job does not use the argument '--colour red'"; equal o
+rm -rf o; run 0 "$weir" run "$delays" -- --input=in.csv --output o --colour red; err_has "the job does not use the argument '--colour red'"; equal o; err_has "numLateRecordsToSideOutput: "
+rm -rf o; run 0 "$weir" run "$delays" -- --colour --input in.csv --output=o --shade=1 red; err_has "argument '--colour'"; err_has "argument '--shade=1'"; err_has "argument 'red'"; [ "$(grep -c "does not use" err)" = 3 ] && pass || fail "three arguments"

@@ -30,6 +30,10 @@ edit 'if (f->delay == 66) return weir_fail(ctx, "delay %d is not allowed", f->de
 run 10 "$weir" run edited.c $on; err_has "weir run: operator 'late-alert': delay 66 is not allowed"; [ -z "$(results o)" ] && pass || fail "a failed job committed results"
 run 10 "$weir" run -Drestart-strategy.type=fixed-delay -Drestart-strategy.fixed-delay.attempts=2 -Drestart-strategy.fixed-delay.delay=5ms edited.c $on
 err_has "delay 66 is not allowed: restart 1 of 2 in 5 ms"; err_has "restart 2 of 2"; err_has "weir run: operator 'late-alert': delay 66"
+# with checkpoints it is tried again by default, but not for ever
+rm -rf o ck; run 10 timeout 30 "$weir" run $ck --resume edited.c $on
+err_has "delay 66 is not allowed. The job is not restarted: the same error came 4 times in a row. To go on, mend it and start it with --resume"; [ "$(grep -c ": restart " err)" = 3 ] && pass || fail "three restarts"
+run 0 "$weir" run $ck --resume "$delays" $on; rm -rf ck
 if nm "$weir" 2>/dev/null | grep -q __asan_init; then
     skip "crashes: the sanitizer has handlers of its own"
 else

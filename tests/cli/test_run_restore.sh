@@ -44,6 +44,9 @@ from_copy; rm "$newest/_metadata"; rm -rf o; resume 0; err_has "chk-$id is not c
 from_copy; rm -rf ck o
 run 1 env WEIR_FS_FAIL_AT=60+:NOSPC "$weir" run $ck -Drestart-strategy.type=none --resume "$delays" $on --rows-per-second 3000; err_has "no space left on device"
 run 0 "$weir" state verify ck; run 0 "$weir" run $ck --resume "$delays" $on; equal o
+# the same with the restart strategy that nobody chose: once it was started again once a second, for ever
+rm -rf ck o; run 1 timeout 20 env WEIR_FS_FAIL_AT=60+:NOSPC "$weir" run $ck --resume "$delays" $on --rows-per-second 3000; err_has "no space left on device"
+err_has "The job is not restarted: no restart mends that. To go on, make room and start it with --resume"; run 0 "$weir" run $ck --resume "$delays" $on; equal o
 mkdir small
 if mount -t tmpfs -o size=64k tmpfs small 2> /dev/null; then
     big=$root/examples/data/flights-20k.csv; rm -rf ck
@@ -52,6 +55,7 @@ if mount -t tmpfs -o size=64k tmpfs small 2> /dev/null; then
     smallck="-Dexecution.checkpointing.dir=small/ck -Dexecution.checkpointing.interval=20ms -Drestart-strategy.type=none"
     head -c 180000 /dev/zero > small/ballast
     run 1 "$weir" run $smallck -Dexecution.checkpointing.data-inline-threshold=0 --resume "$delays" -- --input "$big" --output o4 --rows-per-second 20000; err_has "No space left on device"; err_has "small/ck/"
+    grep -Eq "checkpoint [0-9]+ failed: (Failure to finalize checkpoint|Asynchronous task checkpoint failed)\. $PWD/small/ck/" err && pass || fail "no path"; err_has "Exceeded checkpoint tolerable failure threshold: "
     rm small/ballast; mount -o remount,size=8m small; run 0 "$weir" state verify small/ck
     run 0 "$weir" run $smallck --resume "$delays" -- --input "$big" --output o4; err_has "restored from"
     cp plain.txt kept.txt; plain "$big"; equal o4; mv kept.txt plain.txt
@@ -82,6 +86,10 @@ edit 's/F(int64, flights) F(int64, delay_sum) F(int32, delay_max)$/F(int32, dela
 run 0 "$weir" run -s "$sp" edited.c $on; equal o                       # fields reordered and added: Flink's rules for POJOs
 retry; mv in.csv away.csv; run 3 "$weir" run -s "$sp" "$delays" $on; err_has "in.csv"; mv away.csv in.csv
 cp in.csv away.csv; head -n 50 away.csv > in.csv; run 1 "$weir" run -s "$sp" "$delays" $on; err_has "it has been cut or replaced"; mv away.csv in.csv
+# another input beside the state: the state goes on with its own, and says so, once
+retry; cp in.csv other.csv; run 0 "$weir" run -p 2 -s "$sp" "$delays" -- --input other.csv --output o; equal o
+err_has "operator 'departures': the restored state goes on with file:$PWD/in.csv; file:$PWD/other.csv, which the job names now, is not read"; [ "$(grep -c "is not read" err)" = 1 ] && pass || fail "said once"
+retry; run 0 "$weir" run -s "$sp" "$delays" $on; grep -q "is not read" err && fail "the same input is no other" || pass
 # ---- folders ----
 run 3 "$weir" run -s sp/nope "$delays" $on; err_has "sp/nope: no checkpoint or savepoint here"
 run 3 "$weir" run -s o "$delays" $on; err_has "looked for _metadata, chk-N/_metadata and <job id>/chk-N/_metadata"
