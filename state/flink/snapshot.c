@@ -62,6 +62,8 @@ static const struct weir__snapshot_class *const families[] = {
 	weir__serializers_cep,
 	weir__serializers_avro,
 	weir__serializers_kryo,
+	weir__serializers_scala,
+	weir__serializers_variant,
 };
 
 const struct weir__snapshot_class *weir__snapshot_class_named(const char *name)

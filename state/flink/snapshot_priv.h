@@ -37,7 +37,7 @@ struct weir__snapshot_class {
 /* Families of serializers in files of their own (serializer_<family>.c). Each ends with a row without name. */
 extern const struct weir__snapshot_class weir__serializers_time[], weir__serializers_number[], weir__serializers_collection[], weir__serializers_stream[], weir__serializers_cep[];
 
-extern const struct weir__snapshot_class weir__serializers_avro[], weir__serializers_kryo[];
+extern const struct weir__snapshot_class weir__serializers_avro[], weir__serializers_kryo[], weir__serializers_scala[], weir__serializers_variant[];
 
 extern const struct weir__snapshot_class weir__serializers_sql[], weir__serializers_sql_state[], weir__serializers_java[];
 
