@@ -45,6 +45,7 @@ struct weir_command {
 	X(state_timers)  \
 	X(state_meta)    \
 	X(state_export)  \
+	X(state_diff)    \
 	X(state_dump)    \
 	X(state_verify)  \
 	X(state_migrate) \
