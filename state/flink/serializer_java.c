@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Java-serialized objects as values (JavaSerializer of runtime.state), and TypeSerializer objects in Java streams turned into types.
+ * Java-serialized objects as values (JavaSerializer of runtime.state). docs/formats/serializers.md, "Java objects".
  *
  * Invariants
  *  1. An object is shown from the stream alone: numbers, texts, enums, the usual collections and maps as JSON has them, any other object as
  *     {"@":class,field:..} with its fields in the order of the stream, superclasses first.
  *  2. References to what was shown already are shown again, within a budget and a depth: a stream may contain itself.
- *  3. A TypeSerializer is known by its class; its fields are its nested serializers. Unknown ones are NULL, not errors.
  * Pure. May fail: damage, out of memory.
  */
 #include "state/flink/java_object.h"
@@ -244,59 +243,4 @@ void weir__java_skip(struct weir__snapshot_reader *r, uint32_t n)
 {
 	for (; n > 0 && !r->src->code; n--)
 		skip_java(NULL, r->src, false);
-}
-
-/* ---- TypeSerializer objects ---- */
-
-/* The registry's row for a serializer's class: its snapshot class is named after it. */
-static const struct weir__snapshot_class *row_of_serializer(const char *class_name)
-{
-	const char *last = class_name;
-	struct weir_buf b = { 0 };
-	const struct weir__snapshot_class *c = NULL;
-
-	for (const char *p = class_name; *p; p++)
-		if (*p == '.' || *p == '$')
-			last = p + 1;
-	for (int way = 0; way < 2 && !c; way++) {
-		weir_buf_clear(&b);
-		if (way == 0)
-			weir_buf_printf(&b, "%s$%sSnapshot", class_name, last);
-		else
-			weir_buf_printf(&b, "%sSnapshot", class_name);
-		c = weir__snapshot_class_named(weir_buf_cstr(&b));
-	}
-	weir_buf_fini(&b);
-	return c;
-}
-
-struct weir_type *weir__java_serializer_type(struct weir__snapshot_reader *r, const struct weir_java_node *serializer, uint32_t depth)
-{
-	static const char *const parts[][2] = { { "elementSerializer" }, { "keySerializer", "valueSerializer" } };
-	const struct weir__snapshot_class *c;
-	struct weir_type *t;
-	uint32_t n;
-
-	if (!serializer || serializer->kind != WEIR_JAVA_OBJECT || depth >= 8)
-		return NULL;
-	c = row_of_serializer(serializer->class->name);
-	if (!c || (c->form != WEIR__SNAPSHOT_SIMPLE && c->kind != WEIR_LIST && c->kind != WEIR_MAP))
-		return NULL;
-	t = weir__snapshot_zero(r, sizeof(*t));
-	if (!t)
-		return NULL;
-	t->kind = c->kind;
-	t->serializer = c->serializer;
-	t->java = c->usual ? NULL : c->name;
-	t->null_offset = WEIR_NO_NULLS;
-	n = c->kind == WEIR_LIST ? 1 : c->kind == WEIR_MAP ? 2 : 0;
-	if (!weir__snapshot_fields(r, t, n))
-		return NULL;
-	for (uint32_t i = 0; i < n; i++) {
-		t->fields[i].name = n == 1 ? "element" : i ? "value" : "key";
-		t->fields[i].type = weir__java_serializer_type(r, weir_java_node_of(serializer, parts[n - 1][i]), depth + 1);
-		if (!t->fields[i].type)
-			return NULL;
-	}
-	return weir__type_prepare_in(t, r->mem, NULL) ? NULL : t; /* it is no field of a type that would prepare it */
 }

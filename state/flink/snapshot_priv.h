@@ -56,6 +56,7 @@ struct weir__snapshot_reader {
 	struct weir__snapshot_next next; /* after the whole snapshot being read */
 	int32_t version;                 /* OWN: of the snapshot; COMPOSITE: the outer one */
 	uint32_t level;
+	bool before_1_7;                 /* inside PROXY version 1 */
 	const char *unknown;             /* class whose end was not found */
 	uint32_t budget;
 };
@@ -70,6 +71,24 @@ void *weir__snapshot_zero(struct weir__snapshot_reader *r, size_t bytes);
 struct weir_type *weir__snapshot_inner(struct weir__snapshot_reader *r, bool last);
 /* The block of nested snapshots (magic 1333245): all of them become fields of t. want: their number, or WEIR__ANY_NESTED. */
 void weir__snapshot_nested(struct weir__snapshot_reader *r, struct weir_type *t, uint32_t want, bool last);
+
+/* Go to the end of a body nobody knows: where r->next begins. */
+void weir__snapshot_find_end(struct weir__snapshot_reader *r, const char *class_name);
+/* The names that fields of list, map, timer, ttl and tuple have. */
+void weir__snapshot_name_fields(struct weir__snapshot_reader *r, struct weir_type *t);
+
+/* ---- before 1.8 (snapshot_legacy.c) ---- */
+struct weir_java_node;
+
+#define WEIR__LEGACY_MARKER 0x7A53C4F0 /* version of a SNAP that holds a Java-serialized serializer and its configuration */
+/* Behind class name and version, which is the marker or, in PROXY 1, that of the configuration. Uses next and level. */
+struct weir_type *weir__snapshot_legacy(struct weir__snapshot_reader *r, char *class_name, int32_t version);
+/* The list of serializers with configurations at the cursor. NULL: there is none (the cursor stands where it stood), or its error. */
+struct weir_type **weir__snapshot_legacy_list(struct weir__snapshot_reader *r, uint32_t *n);
+/* The type of a TypeSerializer object of a Java stream, prepared; NULL: not known, or out of memory (the cursor's error). */
+struct weir_type *weir__java_serializer_type(struct weir__snapshot_reader *r, const struct weir_java_node *serializer);
+/* Step over n Java streams. */
+void weir__java_skip(struct weir__snapshot_reader *r, uint32_t n);
 
 /* By the name of the snapshot class, among the built-in kinds and the families; NULL. */
 const struct weir__snapshot_class *weir__snapshot_class_named(const char *name);

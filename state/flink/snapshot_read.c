@@ -130,6 +130,11 @@ static void find_end(struct weir__snapshot_reader *r, const char *class_name, st
 	weir_src_fail(src, WEIR_ENOTYPE, "the snapshot of a serializer weir does not know has no recognizable end");
 }
 
+void weir__snapshot_find_end(struct weir__snapshot_reader *r, const char *class_name)
+{
+	find_end(r, class_name, r->next);
+}
+
 static struct weir_type *read_unknown(struct weir__snapshot_reader *r, char *class_name, int32_t version, struct weir__snapshot_next next, uint32_t level)
 {
 	struct weir_type *t = new_type(r, WEIR_OPAQUE, 0);
@@ -163,11 +168,28 @@ static void read_outer(struct weir__snapshot_reader *r, const struct weir__snaps
 		*kinds = *outer == 3 || (*outer >= 4 && weir__wire_bool(r->src, "the row kind flag of a row snapshot is neither 0 nor 1"));
 }
 
-static struct weir_type *read_composite(struct weir__snapshot_reader *r, const struct weir__snapshot_class *c, int32_t version, struct weir__snapshot_next next, uint32_t level)
+void weir__snapshot_name_fields(struct weir__snapshot_reader *r, struct weir_type *t)
 {
 	static const char *const names[WEIR_KIND_MAX][2] = {
 		[WEIR_LIST] = { "element" }, [WEIR_MAP] = { "key", "value" }, [WEIR_TIMER] = { "key", "namespace" }, [WEIR_TTL] = { "value" }
 	};
+
+	for (uint32_t i = 0; i < t->nfields; i++) {
+		if (t->kind == WEIR_TUPLE) {
+			char text[16];
+			int len = snprintf(text, sizeof(text), "f%u", i);
+
+			t->fields[i].name = weir_arena_text(r->mem, text, (size_t)len);
+			if (!t->fields[i].name)
+				nomem(r);
+		} else if (i < 2) {
+			t->fields[i].name = names[t->kind][i];
+		}
+	}
+}
+
+static struct weir_type *read_composite(struct weir__snapshot_reader *r, const struct weir__snapshot_class *c, int32_t version, struct weir__snapshot_next next, uint32_t level)
+{
 	uint32_t n, skip = c->kind == WEIR_TTL;
 	const char *tuple = NULL;
 	struct weir_type *t;
@@ -195,15 +217,8 @@ static struct weir_type *read_composite(struct weir__snapshot_reader *r, const s
 			continue;
 		}
 		t->fields[i - skip].type = f;
-		if (c->kind == WEIR_TUPLE) {
-			char text[16];
-			int len = snprintf(text, sizeof(text), "f%u", i);
-
-			t->fields[i].name = weir_arena_text(r->mem, text, (size_t)len);
-		} else if (c->kind != WEIR_ROW) {
-			t->fields[i - skip].name = names[c->kind][i - skip];
-		}
 	}
+	weir__snapshot_name_fields(r, t);
 	if (tuple) {
 		char usual[64];
 
@@ -436,7 +451,11 @@ static struct weir_type *read_snap(struct weir__snapshot_reader *r, struct weir_
 		return NULL;
 	}
 	c = weir__snapshot_class_named(name);
-	if (!c) {
+	if (version == WEIR__LEGACY_MARKER || (r->before_1_7 && !c)) {
+		r->next = next;
+		r->level = level;
+		t = weir__snapshot_legacy(r, name, version);
+	} else if (!c) {
 		t = read_unknown(r, name, version, next, level);
 	} else {
 		switch (c->form) {
@@ -466,10 +485,10 @@ static void move_snapshots(struct weir_type *t, const uint8_t *from, const uint8
 			move_snapshots(t->subs[i].type, from, to);
 }
 
-int weir_serializer_snapshot_read(struct weir_src *src, struct weir_arena *mem, weir_serializer_snapshot_after_fn *after, void *arg, struct weir_type **out,
-				  struct weir_error *err)
+static int read_whole(struct weir_src *src, struct weir_arena *mem, weir_serializer_snapshot_after_fn *after, void *arg, bool before_1_7, struct weir_type **out,
+		      struct weir_error *err)
 {
-	struct weir__snapshot_reader r = { .src = src, .mem = mem, .budget = SEARCH_BUDGET };
+	struct weir__snapshot_reader r = { .src = src, .mem = mem, .budget = SEARCH_BUDGET, .before_1_7 = before_1_7 };
 	uint64_t offset = weir_src_offset(src);
 	struct weir_error why = WEIR_ERROR_INIT;
 	struct weir_type *t;
@@ -496,18 +515,26 @@ int weir_serializer_snapshot_read(struct weir_src *src, struct weir_arena *mem, 
 	return 0;
 }
 
+int weir_serializer_snapshot_read(struct weir_src *src, struct weir_arena *mem, weir_serializer_snapshot_after_fn *after, void *arg, struct weir_type **out,
+				  struct weir_error *err)
+{
+	return read_whole(src, mem, after, arg, false, out, err);
+}
+
 int weir_serializer_snapshot_read_proxy(struct weir_src *src, struct weir_arena *mem, weir_serializer_snapshot_after_fn *after, void *arg, struct weir_type **out,
 					struct weir_error *err)
 {
 	int32_t version = weir_src_i32(src);
+	int code;
 
-	if (!src->code && version != 2) {
+	if (!src->code && version != 1 && version != 2) {
 		src->p -= 4;
-		weir_src_fail(src, version == 1 ? WEIR_EVERSION : WEIR_ECORRUPT,
-			      version == 1 ? "a serializer snapshot of Flink 1.6 or before; let Flink 1.8 to 1.16 write a new savepoint first"
-					   : "a serializer snapshot does not start with its version 2");
+		weir_src_fail(src, WEIR_ECORRUPT, "a serializer snapshot does not start with its version, 1 or 2");
 	}
 	if (src->code)
 		return weir_src_error(src, err);
-	return weir_serializer_snapshot_read(src, mem, after, arg, out, err);
+	code = read_whole(src, mem, after, arg, version == 1, out, err);
+	if (code && version == 1 && err)
+		weir_error_wrap(err, "a serializer snapshot of Flink 1.6 or before");
+	return code;
 }

@@ -227,7 +227,7 @@ static struct weir__sql_type *read_logical(struct weir__snapshot_reader *r, cons
 		read_digits(r, t, o);
 	if (root == SQL_RAW) {
 		t->class_name = class_of(r, o, "clazz");
-		t->raw = weir__java_serializer_type(r, weir_java_node_of(o, "serializer"), 0);
+		t->raw = weir__java_serializer_type(r, weir_java_node_of(o, "serializer"));
 	}
 	t->not_null = !weir_java_int_of(o, "isNullable", 1);
 	remember(o, t);

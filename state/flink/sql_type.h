@@ -8,8 +8,6 @@
 
 #include "state/flink/snapshot_priv.h"
 
-struct weir_java_node;
-
 enum weir__sql_root {
 	SQL_CHAR, SQL_VARCHAR, SQL_BOOLEAN, SQL_BINARY, SQL_VARBINARY, SQL_DECIMAL, SQL_TINYINT, SQL_SMALLINT, SQL_INTEGER, SQL_BIGINT, SQL_FLOAT,
 	SQL_DOUBLE, SQL_DATE, SQL_TIME, SQL_TIMESTAMP, SQL_TIMESTAMP_TZ, SQL_TIMESTAMP_LTZ, SQL_INTERVAL_YEAR_MONTH, SQL_INTERVAL_DAY_TIME, SQL_ARRAY,
@@ -55,11 +53,7 @@ void weir__sql_value_walk(const struct weir__sql_type *t, struct weir_src *src, 
 int weir__sql_value_parse(const struct weir__sql_type *t, struct json_in *j, struct weir_buf *out);
 /* Least bytes of such a value. */
 uint32_t weir__sql_value_min(const struct weir__sql_type *t);
-/* Step over n Java streams. */
-void weir__java_skip(struct weir__snapshot_reader *r, uint32_t n);
 /* Is it RowDataSerializer's? */
 bool weir__sql_is_row(const struct weir_type *t);
-/* The type of a TypeSerializer object in a Java stream, for RAW types and old state; NULL = not known (no error), or out of memory (the cursor's error). */
-struct weir_type *weir__java_serializer_type(struct weir__snapshot_reader *r, const struct weir_java_node *serializer, uint32_t depth);
 
 #endif
