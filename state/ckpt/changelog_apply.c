@@ -189,7 +189,7 @@ static int put_all(struct applying *a, uint32_t generation, bool *out_bad)
 		value.len = (size_t)(src.p - value.ptr);
 		code = change_entry(a, generation, user_key, value, false);
 	}
-	*out_bad = code == 0 && weir_src_left(&src) != 0;
+	*out_bad = code == 0 && (src.code || weir_src_left(&src) != 0);
 	return code;
 }
 
