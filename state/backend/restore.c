@@ -19,6 +19,7 @@
 
 #include "base/hash.h"
 #include "base/order.h"
+#include "state/flink/snapshot.h"
 
 /* The native form follows from the type alone. */
 static bool is_plain(const struct weir_type *t)
@@ -30,6 +31,7 @@ static bool is_plain(const struct weir_type *t)
 	case WEIR_TTL:
 	case WEIR_TIMER:
 	case WEIR_OPAQUE:
+	case WEIR_WIRE:
 		return false;
 	case WEIR_LIST:
 		return is_plain(t->fields[0].type);
@@ -417,7 +419,8 @@ static int read_groups(struct restoring *r, const struct weir_keyed_handle *h, s
 	return code;
 }
 
-static int restore_stream(struct restoring *r, const struct weir_keyed_handle *h, struct weir_slice stream)
+/* version: of the checkpoint's metadata, which tells what the serializers of that release wrote. */
+static int restore_stream(struct restoring *r, const struct weir_keyed_handle *h, struct weir_slice stream, int32_t version)
 {
 	size_t n = h->groups.count * sizeof(int64_t);
 	int64_t *sorted = malloc(n + 8), first;
@@ -435,6 +438,12 @@ static int restore_stream(struct restoring *r, const struct weir_keyed_handle *h
 		head.len = (size_t)first;
 	code = weir_keyed_read_meta(head, r->path, &r->b->mem, &r->meta, r->err);
 	if (!code) {
+		weir_serializer_written_by(r->meta->key, version);
+		for (uint32_t i = 0; i < r->meta->nstates; i++) {
+			weir_serializer_written_by(r->meta->states[i].stored, version);
+			if (r->meta->states[i].ns)
+				weir_serializer_written_by(r->meta->states[i].ns, version);
+		}
 		r->format = weir_keyed_detect(h->kind, stream, r->meta, &h->groups, r->b->config.max_parallelism);
 		code = prepare_targets(r);
 	}
@@ -463,7 +472,7 @@ int weir_backend_restore(struct weir_backend *b, const struct weir_ckpt *c, cons
 	if (code)
 		return code;
 	r.path = path;
-	code = restore_stream(&r, h, stream);
+	code = restore_stream(&r, h, stream, c->version);
 	b->has_key = false;
 	weir_arena_fini(&r.scratch);
 	weir_fs_unmap(map);
