@@ -39,6 +39,18 @@ static int stray(struct writing *w, const struct weir__part *p)
 	return weir_error_set(w->err, WEIR_EBUG, "state '%s' points outside of itself: something wrote through a pointer into state that was no longer valid", p->meta.name);
 }
 
+/* The entry whose parts were collected. A part that found no memory has lost bytes, and only its buffer knows. */
+static int send_entry(struct writing *w, const struct weir_buf *user_key, const struct weir_buf *value, int64_t timestamp)
+{
+	static const struct weir_buf none;
+
+	user_key = user_key ? user_key : &none;
+	value = value ? value : &none;
+	if (weir_buf_error(&w->key) || weir_buf_error(&w->ns) || weir_buf_error(user_key) || weir_buf_error(value))
+		return weir_error_set(w->err, WEIR_ENOMEM, "no memory to write state");
+	return weir_keyed_writer_entry(w->w, weir_buf_slice(&w->key), weir_buf_slice(&w->ns), weir_buf_slice(user_key), weir_buf_slice(value), timestamp, w->err);
+}
+
 /* The bytes of one native or boxed value that lies in the image. */
 static int put_value(struct writing *w, const struct weir__part *p, struct weir_type *t, bool boxed, void *v, struct weir_buf *out)
 {
@@ -94,16 +106,14 @@ static int write_map(struct writing *w, const struct weir__part *p, const struct
 		weir_buf_u32(&w->value, m->count);
 		for (uint32_t i = 0; i < m->count && !code; i++)
 			code = put_entry(w, p, entries + (size_t)i * p->entries.entry_size, &w->value);
-		return code ? code : weir_keyed_writer_entry(w->w, weir_buf_slice(&w->key), weir_buf_slice(&w->ns), (struct weir_slice){ NULL, 0 },
-							     weir_buf_slice(&w->value), 0, w->err);
+		return code ? code : send_entry(w, NULL, &w->value, 0);
 	}
 	for (uint32_t i = 0; i < m->count && !code; i++) {
 		weir_buf_clear(&w->user_key);
 		weir_buf_clear(&w->value);
 		code = put_entry(w, p, entries + (size_t)i * p->entries.entry_size, &w->user_key);
 		if (!code)
-			code = weir_keyed_writer_entry(w->w, weir_buf_slice(&w->key), weir_buf_slice(&w->ns), weir_buf_slice(&w->user_key),
-						       weir_buf_slice(&w->value), 0, w->err);
+			code = send_entry(w, &w->user_key, &w->value, 0);
 	}
 	return code;
 }
@@ -128,7 +138,6 @@ static int put_whole(struct writing *w, const struct weir__part *p, struct weir_
 
 static int write_slot(struct writing *w, const struct weir__part *p, uint8_t *slot)
 {
-	struct weir_slice none = { NULL, 0 };
 	void *v;
 	int code;
 
@@ -155,12 +164,11 @@ static int write_slot(struct writing *w, const struct weir__part *p, uint8_t *sl
 		code = put_value(w, p, p->value, p->form == WEIR__BOXED, v, &w->value);
 	if (code)
 		return code;
-	return weir_keyed_writer_entry(w->w, weir_buf_slice(&w->key), weir_buf_slice(&w->ns), none, weir_buf_slice(&w->value), 0, w->err);
+	return send_entry(w, NULL, &w->value, 0);
 }
 
 static int write_timer(struct writing *w, const struct weir__part *p, uint8_t *slot)
 {
-	struct weir_slice none = { NULL, 0 };
 	uint8_t *timer;
 	int64_t time;
 	int code;
@@ -175,7 +183,7 @@ static int write_timer(struct writing *w, const struct weir__part *p, uint8_t *s
 	code = put_value(w, p, p->value->fields[0].type, false, timer + p->value->fields[0].offset, &w->key);
 	if (!code)
 		code = put_value(w, p, p->ns, p->ns_boxed, timer + p->value->fields[1].offset, &w->ns);
-	return code ? code : weir_keyed_writer_entry(w->w, weir_buf_slice(&w->key), weir_buf_slice(&w->ns), none, none, time, w->err);
+	return code ? code : send_entry(w, NULL, NULL, time);
 }
 
 /* ---- batches of rows ---- */
@@ -356,7 +364,6 @@ static int write_pane_timers(struct writing *w, const struct weir__part *timers,
 {
 	const struct weir__part *p = timers->windows;
 	struct weir__pane_walk walk = walk_panes(w, p, g);
-	struct weir_slice none = { NULL, 0 };
 	uint8_t *slot;
 	int code = 0;
 
@@ -372,7 +379,7 @@ static int write_pane_timers(struct writing *w, const struct weir__part *timers,
 		if (!code)
 			code = weir_type_write(&weir_time_window, &walk.pane->window, &w->ns, w->err);
 		for (uint32_t i = 0; i < n && !code; i++)
-			code = weir_keyed_writer_entry(w->w, weir_buf_slice(&w->key), weir_buf_slice(&w->ns), none, none, times[i], w->err);
+			code = send_entry(w, NULL, NULL, times[i]);
 	}
 	return code;
 }
@@ -394,8 +401,6 @@ static int write_part(struct writing *w, uint32_t number, uint32_t g)
 	code = p->by_window ? write_panes(w, p, g) : write_table(w, p, &p->tables[g]);
 	if (!code && p->windows)
 		code = write_pane_timers(w, p, g);
-	if (!code && (weir_buf_error(&w->key) || weir_buf_error(&w->ns) || weir_buf_error(&w->user_key) || weir_buf_error(&w->value)))
-		code = weir_error_set(w->err, WEIR_ENOMEM, "no memory to write state");
 	return code;
 }
 
