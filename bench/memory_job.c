@@ -16,6 +16,7 @@ static int rows_poll(struct weir_op *op, int64_t now_ms, enum weir_poll *out, in
 {
 	struct memory_rows *r = (struct memory_rows *)(uintptr_t)op->config;
 	bool warm = r->given < r->nwarm;
+	int64_t max = r->max_ms;
 	struct weir_batch *b;
 	int code;
 
@@ -35,7 +36,8 @@ static int rows_poll(struct weir_op *op, int64_t now_ms, enum weir_poll *out, in
 	if (code || !r->timed)
 		return code;
 	for (uint32_t i = 0; i < b->rows; i++)
-		r->max_ms = b->times[i] > r->max_ms ? b->times[i] : r->max_ms;
+		max = b->times[i] > max ? b->times[i] : max;
+	r->max_ms = max;
 	return weir_op_emit_watermark(op, r->max_ms - r->out_of_orderness_ms - 1, err);
 }
 

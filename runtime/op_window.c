@@ -27,6 +27,7 @@ struct window_op {
 	uint64_t hashes[WEIR_BATCH_ROWS];
 	uint16_t groups[WEIR_BATCH_ROWS], rows[WEIR_BATCH_ROWS + 1], late[WEIR_BATCH_ROWS + 1];
 	struct weir_window of[WEIR_BATCH_ROWS]; /* each row's window */
+	uint16_t all[WEIR_BATCH_ROWS];          /* 0, 1, 2 ... */
 	void *slots[CHUNK];
 	uint8_t created[CHUNK];
 };
@@ -47,6 +48,8 @@ static int window_open(struct weir_op *op, struct weir_error *err)
 	w->out_row = weir_arena_zero(&w->c->states, op->node->out->size + 1);
 	if (!w->keys || !w->out_row)
 		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < WEIR_BATCH_ROWS; i++)
+		w->all[i] = (uint16_t)i;
 	code = weir_window_rule_check(&w->rule, err);
 	if (!code)
 		code = weir_backend_windows(op->backend, &(struct weir_state_desc){ .name = "window-contents", .kind = WEIR_STATE_AGGREGATING, .value = w->cfg->opts.aggregate->acc },
@@ -188,8 +191,8 @@ static uint32_t assign(struct window_op *w, struct weir_batch *in, const uint16_
 	return m;
 }
 
-/* The accumulators of w->rows[from..] are in w->slots[0..]. */
-static int update(struct window_op *w, struct weir_batch *in, uint32_t from, uint32_t n, struct weir_error *err)
+/* The accumulators of n rows are in w->slots. */
+static int update(struct window_op *w, struct weir_batch *in, uint16_t *rows, uint32_t n, struct weir_error *err)
 {
 	const struct weir_aggregate *a = w->cfg->opts.aggregate;
 	struct weir_rows it;
@@ -197,45 +200,54 @@ static int update(struct window_op *w, struct weir_batch *in, uint32_t from, uin
 	int code = 0;
 
 	if (a->add_batch) {
-		struct weir_select s = { n, w->rows + from };
+		struct weir_select s = { n, rows };
 
 		return weir_ctx_result(w->c, a->add_batch(w->c, in, &s, w->slots), err);
 	}
-	it = weir__rows(w->c, in, w->rows + from, n);
+	it = weir__rows(w->c, in, rows, n);
 	for (uint32_t i = 0; !code && (row = weir__rows_next(&it, w->c)) != NULL; i++)
 		code = weir_ctx_result(w->c, a->add(w->c, w->slots[i], row), err);
 	return code;
 }
 
-static int by_batch(struct window_op *w, struct weir_batch *in, const uint16_t *pick, uint32_t n, struct weir_error *err)
+/* Add n rows: their keys, hashes and groups are dense; windows: of each row, or with step 0 of all. */
+static int add_rows(struct window_op *w, struct weir_batch *in, uint16_t *rows, uint32_t n, const void *keys, const uint64_t *hashes, const uint16_t *groups,
+		    const struct weir_window *windows, size_t step, struct weir_error *err)
 {
 	size_t key_size = w->base.node->key->type->size;
-	const void *keys = in->keys;
-	const uint64_t *hashes = in->hashes;
-	const uint16_t *groups = in->groups;
-	uint32_t nlate, m = assign(w, in, pick, n, &nlate);
 	int code = 0;
 
-	if (pick || m < n) {
-		for (uint32_t i = 0; i < m; i++) {
-			uint32_t r = w->rows[i];
+	for (uint32_t at = 0; at < n && !code; at += CHUNK) {
+		uint32_t k = n - at < CHUNK ? n - at : CHUNK;
 
-			memcpy(w->keys + i * key_size, (const char *)in->keys + r * key_size, key_size);
-			w->hashes[i] = in->hashes[r];
-			w->groups[i] = in->groups[r];
-		}
-		keys = w->keys;
-		hashes = w->hashes;
-		groups = w->groups;
-	}
-	for (uint32_t at = 0; at < m && !code; at += CHUNK) {
-		uint32_t k = m - at < CHUNK ? m - at : CHUNK;
-
-		code = weir_state_resolve(w->state, k, (const char *)keys + at * key_size, hashes + at, groups + at, w->of + at, sizeof(w->of[0]), w->slots,
-					  w->created, err);
+		code = weir_state_resolve(w->state, k, (const char *)keys + at * key_size, hashes + at, groups + at, (const char *)windows + at * step, step, w->slots, w->created, err);
 		if (!code)
-			code = update(w, in, at, k, err);
+			code = update(w, in, rows + at, k, err);
 	}
+	return code;
+}
+
+/* min, max: times of all rows. */
+static int by_batch(struct window_op *w, struct weir_batch *in, const uint16_t *pick, uint32_t n, int64_t min, int64_t max, struct weir_error *err)
+{
+	size_t key_size = w->base.node->key->type->size;
+	struct weir_window first = weir_window_tumbling(&w->rule, min);
+	uint32_t nlate, m;
+	int code;
+
+	if (!pick && max < first.end_ms && min >= first.start_ms && !weir_window_is_late(&w->rule, first, w->base.watermark_ms)) /* the common case */
+		return add_rows(w, in, w->all, n, in->keys, in->hashes, in->groups, &first, 0, err);
+	m = assign(w, in, pick, n, &nlate);
+	if (!pick && m == n)
+		return add_rows(w, in, w->all, n, in->keys, in->hashes, in->groups, w->of, sizeof(w->of[0]), err);
+	for (uint32_t i = 0; i < m; i++) {
+		uint32_t r = w->rows[i];
+
+		memcpy(w->keys + i * key_size, (const char *)in->keys + r * key_size, key_size);
+		w->hashes[i] = in->hashes[r];
+		w->groups[i] = in->groups[r];
+	}
+	code = add_rows(w, in, w->rows, m, w->keys, w->hashes, w->groups, w->of, sizeof(w->of[0]), err);
 	return code ? code : late_rows(w, in, nlate, err);
 }
 
@@ -257,19 +269,25 @@ static int window_batch(struct weir_op *op, struct weir_batch *in, const struct 
 	const uint16_t *pick = rows ? rows->rows : NULL;
 	uint32_t n = pick ? rows->n : in->rows;
 	bool batch = w->rule.kind == WEIR_WINDOW_TUMBLING && w->cfg->opts.aggregate->acc->flags & WEIR_TYPE_FLAT;
+	int64_t min = INT64_MAX, max = INT64_MIN;
 	int code;
 
 	if (!in->times)
 		return weir_error_set(err, WEIR_EINVALID, "its rows have no event time: put weir_assign_timestamps before the window");
 	weir_windows_watermark(w->windows, op->watermark_ms);
-	if (batch) {
-		for (uint32_t i = 0; i < n; i++)
-			if (in->times[pick ? pick[i] : i] == WEIR_NO_TIME)
-				return weir_window_check_time(WEIR_NO_TIME, err);
-		code = sends_again(w, in, pick, n) ? by_row(w, in, pick, n, err) : by_batch(w, in, pick, n, err);
-	} else {
+	if (!batch) {
 		code = by_row(w, in, pick, n, err);
+		return code ? code : weir_out_flush(&w->c->out, err);
 	}
+	for (uint32_t i = 0; i < n; i++) {
+		int64_t t = in->times[pick ? pick[i] : i];
+
+		min = t < min ? t : min;
+		max = t > max ? t : max;
+	}
+	code = weir_window_check_time(min, err);
+	if (!code)
+		code = sends_again(w, in, pick, n) ? by_row(w, in, pick, n, err) : by_batch(w, in, pick, n, min, max, err);
 	return code ? code : weir_out_flush(&w->c->out, err);
 }
 

@@ -36,7 +36,7 @@ struct weir_state {
 	bool by_window;
 	struct weir__layout outer;      /* of tables */
 	struct weir__recent *recent;    /* WEIR__RECENT of them, or NULL */
-	uint32_t recent_last, recent_next;
+	uint32_t recent_next;
 	uint32_t *expected;             /* entries of the pane dropped last, by key group */
 	struct weir_windows *windows;   /* that arm its entries, or NULL */
 };

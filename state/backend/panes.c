@@ -9,7 +9,7 @@
  *
  * Invariants
  *   1. A pane is touched before its head is written, which every insertion, deletion and rehash step does.
- *   2. `recent` holds no pane that was dropped.
+ *   2. `recent` holds no pane that was dropped, and no slots that a pane has no more.
  *   3. A pane without entries may exist; it goes with its timers.
  *
  * Threads: the task's; a walk over an image is the snapshot's thread's. Fails only for want of memory.
@@ -35,8 +35,8 @@ bool weir__panes_init(struct weir_state *s)
 	ok = s->expected != NULL;
 	s->recent = n <= RECENT_GROUPS && ok ? calloc(WEIR__RECENT, sizeof(*s->recent)) : NULL;
 	for (uint32_t i = 0; s->recent && i < WEIR__RECENT && ok; i++) {
-		s->recent[i].panes = calloc(n, sizeof(struct weir__pane *));
-		ok = s->recent[i].panes != NULL;
+		s->recent[i].near = calloc(n, sizeof(struct weir__near));
+		ok = s->recent[i].near != NULL;
 	}
 	return ok && (s->recent || n > RECENT_GROUPS);
 }
@@ -44,7 +44,7 @@ bool weir__panes_init(struct weir_state *s)
 void weir__panes_fini(struct weir_state *s)
 {
 	for (uint32_t i = 0; s->recent && i < WEIR__RECENT; i++)
-		free(s->recent[i].panes);
+		free(s->recent[i].near);
 	free(s->recent);
 	free(s->expected);
 }
@@ -84,32 +84,32 @@ struct weir__pane *weir__pane_get(struct weir_state *s, uint32_t g, const struct
 	return p;
 }
 
-struct weir__pane *weir__pane_recent_slow(struct weir_state *s, uint32_t g, const struct weir_window *w)
+struct weir__recent *weir__panes_recent(struct weir_state *s, const struct weir_window *w)
 {
-	struct weir__recent *r = NULL;
+	struct weir__recent *r;
 
 	for (uint32_t i = 0; i < WEIR__RECENT; i++)
-		if (weir__window_eq(s->recent[i].window, *w)) {
-			r = &s->recent[i];
-			s->recent_last = i;
-			break;
-		}
-	if (!r) {
-		s->recent_last = s->recent_next = (s->recent_next + 1) % WEIR__RECENT;
-		r = &s->recent[s->recent_last];
-		memset(r->panes, 0, s->b->config.ngroups * sizeof(struct weir__pane *));
-		r->window = *w;
-	}
-	if (!r->panes[g])
-		r->panes[g] = weir__pane_get(s, g, w);
-	return r->panes[g];
+		if (weir__window_eq(s->recent[i].window, *w))
+			return &s->recent[i];
+	r = &s->recent[s->recent_next];
+	s->recent_next = (s->recent_next + 1) % WEIR__RECENT;
+	memset(r->near, 0, s->b->config.ngroups * sizeof(struct weir__near));
+	r->window = *w;
+	return r;
+}
+
+void weir__pane_moved(struct weir_state *s, uint32_t g, const struct weir__pane *p)
+{
+	for (uint32_t i = 0; s->recent && i < WEIR__RECENT; i++)
+		if (s->recent[i].near[g].pane == p)
+			s->recent[i].near[g].slots = NULL;
 }
 
 static void forget(struct weir_state *s, uint32_t g, const struct weir__pane *p)
 {
 	for (uint32_t i = 0; s->recent && i < WEIR__RECENT; i++)
-		if (s->recent[i].panes[g] == p)
-			s->recent[i].panes[g] = NULL;
+		if (s->recent[i].near[g].pane == p)
+			s->recent[i].near[g] = (struct weir__near){ 0 };
 }
 
 /* ---- entries ---- */
@@ -120,6 +120,7 @@ bool weir__pane_grow(struct weir_state *s, uint32_t g, struct weir__pane *p)
 
 	if (have >= EXPECT_FROM && s->expected[g] > have)
 		more = s->expected[g] - have;
+	weir__pane_moved(s, g, p);
 	return weir__table_reserve(&p->table, &s->layout, &s->b->spaces[g], more);
 }
 
@@ -132,6 +133,7 @@ uint8_t *weir__pane_put(struct weir_state *s, uint32_t g, struct weir__pane *p, 
 
 	weir__pane_touch(space, p);
 	weir__table_step(t, &s->layout, space, WEIR__STEP_SLOTS);
+	weir__pane_moved(s, g, p);
 	slot = weir__table_find(t, &s->layout, tag, key, NULL);
 	*out_created = !slot;
 	if (!slot) {
@@ -156,6 +158,7 @@ void weir__pane_remove(struct weir_state *s, uint32_t g, struct weir__pane *p, u
 	weir__table_touch(&p->table, &s->layout, space, slot);
 	weir__value_free(space, s->value, weir__slot_value(&s->layout, slot));
 	weir__table_delete(&p->table, &s->layout, space, slot);
+	weir__pane_moved(s, g, p);
 	s->count--;
 }
 

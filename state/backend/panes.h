@@ -18,9 +18,14 @@ struct weir__pane { /* in a cell of the key group's space */
 };
 
 #define WEIR__RECENT 4u
-struct weir__recent { /* the panes of a window that a batch met lately; the task's memory */
+struct weir__near {            /* what a batch needs of a pane, close together; the task's memory */
+	struct weir__pane *pane;   /* NULL: not looked for yet */
+	uint8_t *slots;            /* of its table; NULL: ask the pane */
+	uint32_t shift;
+};
+struct weir__recent {          /* the panes of a window that a batch met lately */
 	struct weir_window window;
-	struct weir__pane **panes; /* by key group; NULL: not looked for yet */
+	struct weir__near *near;   /* by key group */
 };
 
 static inline bool weir__window_eq(struct weir_window a, struct weir_window b) { return a.start_ms == b.start_ms && a.end_ms == b.end_ms; }
@@ -30,15 +35,10 @@ void weir__panes_fini(struct weir_state *s);
 /* g: index of the key group. NULL: there is none; get makes it: NULL without memory. */
 struct weir__pane *weir__pane_find(const struct weir_state *s, uint32_t g, const struct weir_window *w);
 struct weir__pane *weir__pane_get(struct weir_state *s, uint32_t g, const struct weir_window *w);
-struct weir__pane *weir__pane_recent_slow(struct weir_state *s, uint32_t g, const struct weir_window *w);
-/* get, for a run of rows with few windows. */
-static inline struct weir__pane *weir__pane_recent(struct weir_state *s, uint32_t g, const struct weir_window *w)
-{
-	const struct weir__recent *r = &s->recent[s->recent_last];
-	struct weir__pane *p = weir__window_eq(r->window, *w) ? r->panes[g] : NULL;
-
-	return __builtin_expect(p != NULL, 1) ? p : weir__pane_recent_slow(s, g, w);
-}
+/* The panes of a window, for a run of rows with few windows. Only when s->recent. */
+struct weir__recent *weir__panes_recent(struct weir_state *s, const struct weir_window *w);
+/* The slots of a pane may be others now. */
+void weir__pane_moved(struct weir_state *s, uint32_t g, const struct weir__pane *p);
 /* Room for one more entry, and for those to be expected. Moves slots. The pane must have been touched. */
 bool weir__pane_grow(struct weir_state *s, uint32_t g, struct weir__pane *p);
 /* The entry of a key: found or made. Touched. NULL without memory. */

@@ -35,6 +35,8 @@ enum ns_shape { NS_NONE, NS_PANE, NS_ANY }; /* NS_PANE: the state is kept by win
 struct ahead {
 	uint32_t tags[2 * DISTANCE];
 	struct weir__pane *panes[2 * DISTANCE];
+	struct weir__recent *recent; /* of the last row's window, or NULL */
+	struct weir__near alone;     /* where there is none */
 };
 
 static inline const void *ns_of(const struct batch *b, uint32_t i) { return b->ns + (size_t)i * b->ns_stride; }
@@ -80,11 +82,6 @@ static inline __attribute__((always_inline)) struct weir__table *table_of_row(co
 	return shape == NS_PANE ? &a->panes[i % (2 * DISTANCE)]->table : &b->s->tables[group_of(b, i)];
 }
 
-static struct weir__pane *find_pane(const struct batch *b, uint32_t i)
-{
-	return b->s->recent ? weir__pane_recent(b->s, group_of(b, i), ns_of(b, i)) : weir__pane_get(b->s, group_of(b, i), ns_of(b, i));
-}
-
 static __attribute__((noinline)) void pay_debt(const struct batch *b, struct weir__table *t, uint32_t i)
 {
 	struct weir__space *space = &b->s->b->spaces[group_of(b, i)];
@@ -95,32 +92,65 @@ static __attribute__((noinline)) void pay_debt(const struct batch *b, struct wei
 	weir__table_step(t, &b->s->layout, space, WEIR__STEP_BATCH);
 }
 
+/* The pane of row i, made if absent; its table has paid. pane NULL: no memory. */
+static __attribute__((noinline)) const struct weir__near *find_near(const struct batch *b, uint32_t i, struct ahead *a)
+{
+	const struct weir_window *w = ns_of(b, i);
+	struct weir__near *near = &a->alone;
+	struct weir__table *t;
+
+	*near = (struct weir__near){ 0 };
+	if (b->s->recent) {
+		a->recent = weir__panes_recent(b->s, w);
+		near = &a->recent->near[group_of(b, i)];
+	}
+	if (!near->pane)
+		near->pane = weir__pane_get(b->s, group_of(b, i), w);
+	if (!near->pane)
+		return near;
+	t = &near->pane->table;
+	if (t->old.slots && t->batch != b->s->b->batch)
+		pay_debt(b, t, i);
+	near->slots = t->old.slots ? NULL : t->cur.slots;
+	near->shift = t->cur.shift;
+	return near;
+}
+
+static inline __attribute__((always_inline)) const struct weir__near *near_of(const struct batch *b, uint32_t i, struct ahead *a)
+{
+	const struct weir__recent *r = a->recent;
+	const struct weir__near *near = r && weir__window_eq(r->window, *(const struct weir_window *)ns_of(b, i)) ? &r->near[group_of(b, i)] : NULL;
+
+	return near && near->slots ? near : find_near(b, i, a);
+}
+
+/* The home of a tag in a table, where a rehash may be under way. */
+static inline __attribute__((always_inline)) uint8_t *home_in(const struct weir__table *t, uint32_t tag, uint32_t slot_size)
+{
+	const struct weir__slots *h = t->old.slots && !weir__moved(t, tag) ? &t->old : &t->cur;
+
+	return h->slots ? h->slots + (size_t)(tag >> h->shift) * slot_size : NULL;
+}
+
 /* Invariant 3. slots[i] becomes the address of the home slot, or NULL when the table has none. */
 static inline __attribute__((always_inline)) void prepare(const struct batch *b, enum ns_shape shape, uint32_t slot_size, uint32_t i, struct ahead *a)
 {
 	uint32_t tag = tag_of(b, shape, i);
-	const struct weir__slots *h;
-	struct weir__table *t;
 	uint8_t *slot;
 
 	a->tags[i % (2 * DISTANCE)] = tag;
-	b->slots[i] = NULL;
 	if (shape == NS_PANE) {
-		struct weir__pane *p = find_pane(b, i);
+		const struct weir__near *near = near_of(b, i, a);
 
-		a->panes[i % (2 * DISTANCE)] = p;
-		if (!p)
-			return;
-	}
-	t = table_of_row(b, shape, i, a);
-	h = &t->cur;
-	if (__builtin_expect(t->old.slots != NULL, 0)) {
-		if (t->batch != b->s->b->batch)
+		a->panes[i % (2 * DISTANCE)] = near->pane;
+		slot = near->slots ? near->slots + (size_t)(tag >> near->shift) * slot_size : near->pane ? home_in(&near->pane->table, tag, slot_size) : NULL;
+	} else {
+		struct weir__table *t = table_of_row(b, shape, i, a);
+
+		if (__builtin_expect(t->old.slots != NULL, 0) && t->batch != b->s->b->batch)
 			pay_debt(b, t, i);
-		if (t->old.slots && !weir__moved(t, tag))
-			h = &t->old;
+		slot = home_in(t, tag, slot_size);
 	}
-	slot = h->slots ? h->slots + (size_t)(tag >> h->shift) * slot_size : NULL;
 	b->slots[i] = slot;
 	if (!slot)
 		return;
@@ -137,7 +167,7 @@ static void look_again(const struct batch *b, uint32_t until, uint16_t group, co
 		const void *ns = ns_of(b, i);
 		uint32_t tag;
 
-		if (b->groups[i] != group || (s->by_window && &find_pane(b, i)->table != t))
+		if (b->groups[i] != group || (s->by_window && &weir__pane_find(s, group_of(b, i), ns)->table != t))
 			continue;
 		tag = weir__tag(s->by_window ? b->hashes[i] : weir__hash_with_ns(b->hashes[i], s->ns, s->layout.ns_eq, ns));
 		b->slots[i] = weir__slot_value(&s->layout, weir__table_find(t, &s->layout, tag, b->keys + (size_t)i * b->key_size, ns));
@@ -190,7 +220,7 @@ static inline __attribute__((always_inline)) uint32_t resolve_rows(const struct 
 	uint32_t slot_size = l->slot_size, key_off = l->key_off, value_off = l->value_off;
 	uint32_t key_size = key_shape == KEY_8 ? 8 : key_shape == KEY_STR ? (uint32_t)sizeof(struct weir_str) : b->key_size;
 	bool in_cell = l->in_cell, snapshot = s->b->snapshot != NULL;
-	struct ahead a;
+	struct ahead a = { .recent = NULL };
 
 	for (uint32_t i = 0; i < DISTANCE && i < b->n; i++)
 		prepare(b, ns_shape, slot_size, i, &a);
