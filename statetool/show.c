@@ -183,11 +183,50 @@ struct getting {
 	const struct weir_get_options *o;
 	struct weir_sink *sink;
 	const struct weir_state_info *state;
-	struct weir_slice ns;
+	struct weir_slice ns, map_key;
 	struct weir_buf head;
 	uint64_t found;
 	bool unread;
 };
+
+/* What a key (or namespace, or user key) of a state looks like, for the message about one that does not fit. */
+struct example {
+	const char *part;
+	struct weir_buf text;
+};
+
+static int take_example(void *arg, const struct weir_entry *e)
+{
+	struct example *x = arg;
+	const struct weir_state_info *s = e->state;
+
+	if (e->undecodable)
+		return 0;
+	if (strcmp(x->part, "key") == 0)
+		weir_text_column(s->key, e->key, &x->text);
+	else if (strcmp(x->part, "namespace") == 0)
+		weir_text_column(s->ns, e->ns, &x->text);
+	else
+		weir_text_column(s->user_key, e->user_key, &x->text);
+	return STOP;
+}
+
+static int parse_part(struct weir_view *v, const struct weir_state_info *s, const char *part, const struct weir_type *t, const char *text, bool as_json, struct weir_buf *out,
+		      struct weir_error *err)
+{
+	int rc = weir_text_parse(t, text, strlen(text), as_json, out, err);
+	struct example x = { .part = part };
+	struct weir_scan scan = WEIR_SCAN_ALL;
+	size_t used = err ? strlen(err->msg) : 0;
+
+	if (rc != WEIR_EINVALID || !err)
+		return rc;
+	scan.state = s;
+	if (weir_view_scan(v, &scan, take_example, &x, NULL) == STOP && x.text.len)
+		snprintf(err->msg + used, sizeof(err->msg) - used, "; a %s of this state is %.200s", part, weir_buf_cstr(&x.text));
+	weir_buf_fini(&x.text);
+	return rc;
+}
 
 static int get_entry(void *arg, const struct weir_entry *e)
 {
@@ -197,7 +236,7 @@ static int get_entry(void *arg, const struct weir_entry *e)
 		g->unread = true;
 		return 0;
 	}
-	if (g->ns.ptr && !weir_slice_eq(g->ns, e->ns))
+	if ((g->ns.ptr && !weir_slice_eq(g->ns, e->ns)) || (g->map_key.ptr && !weir_slice_eq(g->map_key, e->user_key)))
 		return 0;
 	g->found++;
 	if (g->o->json) {
@@ -213,7 +252,7 @@ static int get_key(struct weir_view *v, struct getting *g, bool as_json, struct 
 {
 	struct weir_scan scan = WEIR_SCAN_ALL;
 	struct weir_buf key = { 0 };
-	int rc = weir_text_parse(g->state->key, g->o->key, strlen(g->o->key), as_json, &key, err);
+	int rc = parse_part(v, g->state, "key", g->state->key, g->o->key, as_json, &key, err);
 
 	if (rc == 0) {
 		scan.state = g->state;
@@ -227,17 +266,24 @@ static int get_key(struct weir_view *v, struct getting *g, bool as_json, struct 
 int weir_state_get_key(struct weir_view *v, const struct weir_get_options *o, struct weir_sink *sink, struct weir_error *err)
 {
 	struct getting g = { .o = o, .sink = sink };
-	struct weir_buf ns = { 0 };
+	struct weir_buf ns = { 0 }, map_key = { 0 };
 	char hex[33] = "", label[512];
 	int rc = weir_pick_state(v, o->op, o->state, &g.state, err);
 
 	if (rc)
 		return rc;
 	if (o->ns) {
-		rc = weir_text_parse(g.state->ns, o->ns, strlen(o->ns), true, &ns, err);
+		rc = parse_part(v, g.state, "namespace", g.state->ns, o->ns, true, &ns, err);
 		if (rc)
 			goto out;
 		g.ns = (struct weir_slice){ ns.data ? ns.data : (const uint8_t *)"", ns.len };
+	}
+	if (o->map_key) {
+		rc = g.state->user_key ? parse_part(v, g.state, "map key", g.state->user_key, o->map_key, false, &map_key, err) :
+					 weir_error_set(err, WEIR_EINVALID, "state '%s' is no map (%s): its entries have no map keys", o->state, weir_state_kind_name(g.state->kind));
+		if (rc)
+			goto out;
+		g.map_key = (struct weir_slice){ map_key.data ? map_key.data : (const uint8_t *)"", map_key.len };
 	}
 	weir_operator_id_hex(&g.state->op->id, hex);
 	weir_buf_printf(&g.head, "\"op\":\"%s\",\"state\":", hex);
@@ -248,10 +294,12 @@ int weir_state_get_key(struct weir_view *v, const struct weir_get_options *o, st
 	if (rc == 0 && !g.found && g.unread)
 		rc = tell_unread(v, g.state->op, err);
 	else if (rc == 0 && !g.found)
-		rc = weir_error_at(err, WEIR_ENOTFOUND, weir_view_ckpt(v)->path, WEIR_NO_OFFSET, "state '%s' of operator %s has no key %s%s%s", o->state,
-				   weir_operator_label(g.state->op, &o->uids, label, sizeof(label)), o->key, o->ns ? " in namespace " : "", o->ns ? o->ns : "");
+		rc = weir_error_at(err, WEIR_ENOTFOUND, weir_view_ckpt(v)->path, WEIR_NO_OFFSET, "state '%s' of operator %s has no key %s%s%s%s%s", o->state,
+				   weir_operator_label(g.state->op, &o->uids, label, sizeof(label)), o->key, o->ns ? " in namespace " : "", o->ns ? o->ns : "",
+				   o->map_key ? " with map key " : "", o->map_key ? o->map_key : "");
 out:
 	weir_buf_fini(&ns);
+	weir_buf_fini(&map_key);
 	weir_buf_fini(&g.head);
 	return rc;
 }

@@ -26,6 +26,7 @@ struct weir_get_options {
 	const struct weir_operator_state *op; /* NULL = the one that has the state */
 	const char *state, *key;              /* key: weir_text_parse */
 	const char *ns;                       /* NULL = every namespace */
+	const char *map_key;                  /* MAP: NULL = every key of the map */
 	struct weir_uids uids;
 	bool json;
 };

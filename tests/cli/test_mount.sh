@@ -22,7 +22,7 @@ else
     find mnt/ -type f ! -path '*/.weir/*' -exec wc -c {} + | sed 's/^ *//' | grep -v ' total$' | sort >b
     same a b; [ "$(wc -l <a)" -gt 3000 ] && pass || fail "only $(wc -l <a) files"
     for st in count to recent; do
-        $weir state show --json sp $st --operator by-origin | sed 's/^{.*"kg"/{"kg"/' | sort >show.txt
+        $weir state show --entries --json sp $st --operator by-origin | sed 's/^{.*"kg"/{"kg"/' | sort >show.txt
         sort $s/$st/all.jsonl >all.txt
         same show.txt all.txt
     done
@@ -56,7 +56,7 @@ else
     run 0 fusermount3 -u mnt
     # RocksDB's files, through the mount and without it
     if [ -d "$shared/fixtures/flights/2.1.1/native-rocksdb" ]; then
-        $weir state show --json "$shared/fixtures/flights/2.1.1/native-rocksdb" recent --operator by-origin | sed 's/^{.*"kg"/{"kg"/' | sort >show.txt
+        $weir state show --entries --json "$shared/fixtures/flights/2.1.1/native-rocksdb" recent --operator by-origin | sed 's/^{.*"kg"/{"kg"/' | sort >show.txt
         $weir mount "$shared/fixtures/flights/2.1.1/native-rocksdb" mnt
         run 0 sort mnt/latest/by-uid/by-origin/keyed/states/recent/all.jsonl; same out show.txt
         [ "$(wc -l <show.txt)" -gt 100 ] && pass || fail "only $(wc -l <show.txt) entries"

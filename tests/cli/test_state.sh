@@ -38,7 +38,7 @@ if [ -d "$shared/fixtures/special/2.1.1/file-merging" ]; then
     run 0 $weir state ls "$chk"; out_has "changelog"
     cp -r "$shared/fixtures/flights/2.1.1/incremental-rocksdb" inc; chmod -R u+w inc
     run 0 $weir state ls inc/*/chk-7; out_has "RocksDB"
-    run 0 $weir state show inc/*/chk-7 count; out_has "ATL"
+    run 0 $weir state show --entries inc/*/chk-7 count; out_has "ATL"
     run 0 $weir state verify inc/*/chk-7; err_has "complete"
     find inc -path '*/shared/*' | head -n 1 | xargs rm
     run 7 $weir state verify inc/*/chk-7; out_has "missing"
