@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Kryo object graphs: vectors that Flink 1.20.1 and 2.1.1 wrote (kryo_vectors.h), what cannot be known, references, the two Kryos, damage.
+ */
+#include "tests/unit/type/damage.h"
+#include "tests/unit/type/kryo_vectors.h"
+
+static struct weir_arena A;
+static struct weir_error err = WEIR_ERROR_INIT;
+
+static void put_registration(struct weir_buf *b, const char *class, int32_t kind, const char *serializer)
+{
+	size_t at;
+
+	weir_buf_utf(b, class);
+	weir_buf_bool(b, true);
+	weir_buf_u32(b, 2 + (uint32_t)strlen(class));
+	weir_buf_utf(b, class);
+	weir_buf_bool(b, true);
+	weir_buf_u32(b, 0);
+	at = b->len;
+	weir_buf_utf(b, class);
+	weir_buf_i32(b, kind);
+	if (kind == 1)
+		weir_buf_utf(b, serializer);
+	weir_buf_patch_u32(b, at - 4, (uint32_t)(b->len - at));
+}
+
+/* The snapshot of a KryoSerializer for a class; extra (may be NULL) is registered too, with a serializer. */
+static struct weir_slice snapshot_of(const char *class, const char *extra, const char *serializer)
+{
+	struct weir_buf b = { 0 };
+	struct weir_slice s;
+
+	weir_buf_i32(&b, 2);
+	weir_buf_utf(&b, "org.apache.flink.api.java.typeutils.runtime.kryo.KryoSerializerSnapshot");
+	weir_buf_i32(&b, 2);
+	weir_buf_utf(&b, class);
+	weir_buf_i64(&b, 0x000004F2C69A3D70);
+	weir_buf_i32(&b, extra ? 3 : 2);
+	put_registration(&b, class, 0, NULL);
+	if (extra)
+		put_registration(&b, extra, 1, serializer);
+	put_registration(&b, "org.apache.avro.generic.GenericData$Array", 2, NULL);
+	for (int i = 0; i < 2; i++) {
+		weir_buf_i64(&b, 0x000004F2C69A3D70);
+		weir_buf_i32(&b, 0);
+	}
+	s = (struct weir_slice){ weir_arena_copy(&A, b.data, b.len), b.len };
+	weir_buf_fini(&b);
+	return s;
+}
+
+/* metadata: the version of the checkpoint's metadata, 4 for Flink 1.20, 6 for 2.1, 0 when it is not known. */
+static struct weir_type *kryo_of(const char *class, int32_t metadata)
+{
+	struct weir_type *t = type_of_snapshot(&A, snapshot_of(class, NULL, NULL), &err);
+
+	ck_assert_msg(t != NULL, "%s", err.msg);
+	weir_serializer_written_by(t, metadata);
+	return t;
+}
+
+static const char *show(const char *class, int32_t metadata, const char *hex) { return json_of(&A, kryo_of(class, metadata), unhex(&A, hex)); }
+
+static unsigned check(const struct kryo_vector *v, int32_t metadata, const char *hex)
+{
+	struct weir_type *t = kryo_of(v->class, metadata);
+	struct weir_slice data = unhex(&A, hex);
+	struct weir_src src = weir_src_of(data, NULL, 0);
+
+	if (!*hex)
+		return 0;
+	ck_assert_msg(strcmp(json_of(&A, t, data), v->json) == 0, "%s: %s\nshown  %s\nwanted %s", metadata < 5 ? "1.20" : "2.1", hex, json_of(&A, t, data), v->json);
+	ck_assert_msg(weir_type_skip(t, &src) == 0, "%s: %s", hex, src.what);
+	ck_assert_uint_eq(weir_src_left(&src), 0);
+	return 1;
+}
+
+WEIR_TEST(what_flink_wrote_is_shown_as_flink_reads_it)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sizeof(kryo_vectors) / sizeof(kryo_vectors[0]); i++) {
+		const struct kryo_vector *v = &kryo_vectors[i];
+
+		n += check(v, 4, v->two);
+		n += check(v, 6, v->five ? v->five : v->two);
+	}
+	ck_assert_uint_ge(n, 300);
+	weir_arena_fini(&A);
+}
+
+/* Without the checkpoint's version: the one Kryo that reads the value to its end; never the wrong one. */
+WEIR_TEST(which_kryo_is_told_by_the_bytes_where_they_can)
+{
+	unsigned right = 0;
+
+	for (size_t i = 0; i < sizeof(kryo_vectors) / sizeof(kryo_vectors[0]); i++) {
+		const struct kryo_vector *v = &kryo_vectors[i];
+
+		for (int five = 0; five < 2; five++) {
+			const char *hex = five && v->five ? v->five : v->two, *json;
+
+			if (!*hex)
+				continue;
+			json = show(v->class, 0, hex);
+			ck_assert_msg(strcmp(json, v->json) == 0 || strncmp(json, "{\"hex\":", 7) == 0, "%s: %s, not %s", hex, json, v->json);
+			right += strcmp(json, v->json) == 0;
+		}
+	}
+	ck_assert_uint_ge(right, 230);
+	ck_assert_str_eq(show("java.lang.Object", 0, "0a3ff8000000000000"), "{\"hex\":\"0a3ff8000000000000\"}"); /* two numbers it could be */
+	ck_assert_str_eq(show("java.lang.Object", 4, "0a3ff8000000000000"), "1.5");
+	ck_assert_str_eq(show("java.lang.Object", 5, "0a000000000000f83f"), "1.5");
+}
+
+WEIR_TEST(vectors_of_the_specification)
+{
+	static const struct { const char *class, *two, *five, *json; } all[] = {
+		{ "java.util.TreeMap", "570100010301826b0202", "570102000301826b0202", "[[\"k\",1]]" },
+		{ "java.lang.Object", "01006a6176612e7574696c2e41727261794c6973f4010401000100010003030182730304",
+		  "01006a6176612e7574696c2e41727261794c6973f4010501000101010003030182730304", "[[],[],\"s\",\"s\"]" },
+		{ "java.math.BigDecimal", "57010304d204", "57010304d204", "\"12.34\"" },
+		{ "java.util.UUID", "54010204", "540101000000000000000200000000000000", "\"00000000-0000-0001-0000-000000000002\"" },
+		{ "java.sql.Timestamp", "5101e907c0843d", "5101e807c0843d", "\"1970-01-01 00:00:01.001\"" },
+		{ "java.util.List", "4b0102030301826103018262", "4b01830300018261018262", "[\"a\",\"b\"]" },
+		{ "java.util.BitSet", "4c01010000000000000005", "4c01010500000000000000", "\"{0, 2}\"" },
+		{ "java.time.Instant", "57010a02", "57010105", "\"1970-01-01T00:00:01.000000005Z\"" },
+		{ "a.B", "00", "00", "null" },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		ck_assert_str_eq(show(all[i].class, 4, all[i].two), all[i].json);
+		ck_assert_str_eq(show(all[i].class, 6, all[i].five), all[i].json);
+	}
+}
+
+/* Time zones as java.time prints them; Flink 1.20 itself prints null for an offset it read, and rules of a region are not at hand. */
+WEIR_TEST(time_zones)
+{
+	ck_assert_str_eq(show("java.lang.Object", 4, "01006a6176612e74696d652e5a6f6e654f66667365f401c070"), "\"+02:00\"");
+	ck_assert_str_eq(show("java.lang.Object", 4, "01006a6176612e74696d652e4f66667365744461746554696de5010101001d0002c81f01010200000100"), "\"2020-02-29T01:02Z\"");
+	ck_assert_str_eq(show("java.lang.Object", 6, "01006a6176612e74696d652e4f66667365744461746554696de501e40f021d01fd00"), "\"2020-02-29T01:02Z\"");
+	ck_assert_str_eq(show("java.lang.Object", 4, "01006a6176612e74696d652e4f666673657454696de50101dfa8010101020000"), "\"01:02-03:00\"");
+	ck_assert_str_eq(show("java.lang.Object", 6, "01006a6176612e74696d652e4f666673657454696de50101fdf4"), "\"01:02-03:00\"");
+	ck_assert_str_eq(show("java.lang.Object", 6, "01006a6176612e74696d652e5a6f6e65644461746554696de501e40f021d01fd4575726f70652f4265726c69ee"), "\"2020-02-29T01:02[Europe/Berlin]\"");
+	ck_assert_str_eq(show("java.lang.Object", 4,
+			      "01006a6176612e74696d652e5a6f6e65644461746554696de5010101001d0002c81f010102000001a03801016a6176612e74696d652e5a6f6e65526567696fee01014575726f70652f4265726c69ee"),
+			 "\"2020-02-29T01:02+01:00[Europe/Berlin]\"");
+}
+
+/* Objects of a user's class: the class is in the bytes, names and types of its fields are not. */
+WEIR_TEST(unknown_classes_show_what_stands_before_them)
+{
+	struct weir_type *t = kryo_of("weir.jobs.Types$Opaque", 6);
+	struct weir_slice data = unhex(&A, "57010a014d53595048d8");
+	struct weir_src src = weir_src_of(data, NULL, 0);
+
+	ck_assert_str_eq(json_of(&A, t, data), "{\"@\":\"weir.jobs.Types$Opaque\",\"hex\":\"0a014d53595048d8\"}");
+	ck_assert_int_eq(weir_type_skip(t, &src), WEIR_ENOTYPE);
+	ck_assert_ptr_nonnull(strstr(src.what, "fields are not in its bytes"));
+	ck_assert_uint_ne(t->flags & WEIR_TYPE_OPAQUE, 0);
+	/* in a list: the elements before it, and all bytes from its fields on */
+	ck_assert_str_eq(show("a.B", 4, "01006a6176612e7574696c2e41727261794c6973f401030202570107030182610203"), "[1,{\"@\":\"a.B\",\"rest\":\"07030182610203\"}]");
+	ck_assert_str_eq(show("a.B", 4, "01006a6176612e7574696c2e486173684d61f00101030182615701ff"), "[[\"a\",{\"@\":\"a.B\",\"rest\":\"ff\"}]]");
+	/* the golden object of an unregistered class with a long name, by both Kryos */
+	ck_assert_str_eq(show("a.Animal", 0,
+			      "0100d0016f72672e6170616368652e666c696e6b2e6170692e6a6176612e747970657574696c732e72756e74696d652e6b72796f2e4b72796f506f6a6f73466f724d6967726174696f6e546573747324446f6701"
+			      "0148617373ef"),
+			 "{\"@\":\"org.apache.flink.api.java.typeutils.runtime.kryo.KryoPojosForMigrationTests$Dog\",\"hex\":\"0148617373ef\"}");
+}
+
+/* Kryo 5 writes enums without a reference, so a number that cannot be one tells an enum. */
+WEIR_TEST(enums_of_unknown_classes)
+{
+	ck_assert_str_eq(show("java.lang.Object", 6, "010078f903"), "{\"@\":\"xy\",\"ordinal\":2}");
+	ck_assert_str_eq(show("java.lang.Object", 6, "01006a6176612e7574696c2e526567756c6172456e756d5365f4010101612e42c3020103"), "[{\"@\":\"a.BC\",\"ordinal\":0},{\"@\":\"a.BC\",\"ordinal\":2}]");
+	ck_assert_str_eq(show("java.lang.Object", 4, "01006a6176612e74696d652e4461794f66576565eb0108"), "{\"@\":\"java.time.DayOfWeek\",\"ordinal\":7}"); /* there is no such day */
+}
+
+WEIR_TEST(registered_serializers)
+{
+	struct weir_type *t = type_of_snapshot(&A, snapshot_of("a.B", "a.Proto", "com.twitter.chill.protobuf.ProtobufSerializer"), &err);
+
+	ck_assert_msg(t != NULL, "%s", err.msg);
+	weir_serializer_written_by(t, 4);
+	ck_assert_str_eq(json_of(&A, t, unhex(&A, "580103080102")), "{\"@\":\"a.Proto\",\"serialized\":{\"hex\":\"080102\"}}");
+	ck_assert_str_eq(weir_type_text(t, (char[64]){ 0 }, 64), "Kryo a.B");
+	/* a serializer that is not known makes a class unknown, also one that weir could read otherwise */
+	t = type_of_snapshot(&A, snapshot_of("a.B", "java.util.ArrayList", "a.OwnSerializer"), &err);
+	weir_serializer_written_by(t, 4);
+	ck_assert_str_eq(json_of(&A, t, unhex(&A, "58010100")), "{\"@\":\"java.util.ArrayList\",\"hex\":\"0100\"}");
+	/* classes that have a number already take none: UUID is 82 wherever it is registered, and GenericData$Array the next */
+	t = type_of_snapshot(&A, snapshot_of("java.util.UUID", NULL, NULL), &err);
+	weir_serializer_written_by(t, 4);
+	ck_assert_str_eq(json_of(&A, t, unhex(&A, "54010204")), "\"00000000-0000-0001-0000-000000000002\"");
+	ck_assert_str_eq(json_of(&A, t, unhex(&A, "57010209020904")), "[1,2]");
+	ck_assert_str_eq(show("a.B", 6, "58017b2274797065223a226172726179222c226974656d73223a226c6f6e6722fd0404020400"), "[1,2]"); /* Avro's own encoding */
+}
+
+WEIR_TEST(flinks_classes_and_scalas)
+{
+	ck_assert_str_eq(show("org.apache.flink.api.java.tuple.Tuple12", 4, "57010200020202140216020402060208020a020c020e02100212"), "[0,1,2,3,4,5,6,7,8,9,10,11]"); /* by name: f0 f1 f10 f11 f2 */
+	ck_assert_str_eq(show("org.apache.flink.streaming.connectors.kafka.internals.KafkaTopicPartition", 4, "5701000601746f7069e3"),
+			 "{\"@\":\"org.apache.flink.streaming.connectors.kafka.internals.KafkaTopicPartition\",\"topic\":\"topic\",\"partition\":3,\"cachedHash\":0}");
+	ck_assert_str_eq(show("java.lang.Object", 4, "110103018261"), "{\"@\":\"scala.Some\",\"value\":\"a\"}");
+	ck_assert_str_eq(show("java.lang.Object", 4, "1401020202" "0204"), "[1,2]");                                 /* Vector */
+	ck_assert_str_eq(show("java.lang.Object", 4, "1b010227010301826b02022701030182610204"), "[[\"a\",2],[\"k\",1]]"); /* Map2 of tuples */
+	ck_assert_str_eq(show("java.lang.Object", 4, "3f0100000000000000010000000000000002"), "[1,2]");               /* a tuple of longs */
+}
+
+WEIR_TEST(references)
+{
+	/* a list that holds itself: a number instead of an endless text */
+	ck_assert_str_eq(show("java.lang.Object", 4, "01006a6176612e7574696c2e41727261794c6973f401020301827a010002"), "[\"z\",{\"ref\":0}]");
+	ck_assert_str_eq(show("java.lang.Object", 4, "01006a6176612e7574696c2e41727261794c6973f401010100" "09"), "CORRUPT"); /* to what has not come */
+	/* lists of twice the list before: written in a few bytes, shown only as far as it stays small */
+	struct weir_buf hex = { 0 };
+
+	weir_buf_text(&hex, "01006a6176612e7574696c2e41727261794c6973f40102");
+	for (int i = 0; i < 60; i++)
+		weir_buf_text(&hex, "01000102");
+	weir_buf_text(&hex, "0000");
+	for (int i = 60; i > 0; i--)
+		weir_buf_printf(&hex, "0100%02x", i + 2);
+	ck_assert_uint_lt(strlen(show("java.lang.Object", 4, weir_buf_cstr(&hex))), 4u << 20);
+	weir_buf_fini(&hex);
+}
+
+/* Elements without bytes (all null) cannot be claimed in any number. */
+WEIR_TEST(counts_are_bounded)
+{
+	ck_assert_str_eq(show("java.lang.Object", 6, "01006a6176612e7574696c2e41727261794c6973f401ffffff0700"), "CORRUPT");
+	ck_assert_str_eq(show("java.lang.Object", 4, "01005bc901ffffffff0f"), "CORRUPT");
+	ck_assert_str_eq(show("java.lang.Object", 4, "01005bc201ffffff0f00"), "TRUNCATED");
+	ck_assert_str_eq(show("java.lang.Object", 4, "0301ffffffff0f"), "CORRUPT");
+	ck_assert_str_eq(show("java.lang.Object", 4, "0102"), "CORRUPT");        /* the number of a name not given */
+	ck_assert_str_eq(show("java.lang.Object", 4, "7f00"), "{\"hex\":\"7f00\"}"); /* of a class not registered */
+}
+
+WEIR_TEST(deep_graphs_end)
+{
+	struct weir_buf hex = { 0 };
+
+	weir_buf_text(&hex, "01006a6176612e7574696c2e41727261794c6973f40101");
+	for (int i = 0; i < 5000; i++)
+		weir_buf_text(&hex, "01000101");
+	ck_assert_str_eq(show("java.lang.Object", 4, weir_buf_cstr(&hex)), "UNSUPPORTED");
+	weir_buf_fini(&hex);
+}
+
+WEIR_TEST(damaged_values)
+{
+	for (size_t i = 0; i < sizeof(kryo_vectors) / sizeof(kryo_vectors[0]); i++) {
+		const struct kryo_vector *v = &kryo_vectors[i];
+
+		if (strlen(v->two) < 300)
+			damage_value(kryo_of(v->class, 4), unhex(&A, v->two));
+		if (v->five && strlen(v->five) < 300)
+			damage_value(kryo_of(v->class, 6), unhex(&A, v->five));
+		weir_arena_reset(&A);
+	}
+	weir_arena_fini(&A);
+}
+
+WEIR_TEST(damaged_snapshots)
+{
+	damage_snapshot(snapshot_of("a.B", "a.Proto", "com.twitter.chill.protobuf.ProtobufSerializer"));
+	weir_arena_fini(&A);
+}
+
+WEIR_TEST(a_snapshot_of_another_version_is_refused)
+{
+	struct weir_slice s = snapshot_of("a.B", NULL, NULL);
+
+	((uint8_t *)(uintptr_t)s.ptr)[4 + 2 + 71 + 3] = 9;
+	ck_assert_ptr_null(type_of_snapshot(&A, s, &err));
+	ck_assert_int_eq(err.code, WEIR_EVERSION);
+	ck_assert_ptr_nonnull(strstr(err.msg, "Kryo serializer snapshot is of a version"));
+	weir_error_clear(&err);
+}
