@@ -152,12 +152,19 @@ static inline void put(void *col, uint32_t i, uint32_t width, const void *from)
 	}
 }
 
-static bool put_deep(struct weir_batch *b, const struct weir_type *t, void *col, const void *from)
+static inline bool put_deep(struct weir_batch *b, const struct weir_type *t, void *col, const void *from)
 {
 	char *to = (char *)col + (size_t)b->rows * t->size;
 
-	if (t->kind == WEIR_STRING || t->kind == WEIR_BYTES)
-		return weir_arena_str(&b->memory->arena, *(const struct weir_str *)from, (struct weir_str *)(void *)to);
+	if (t->kind == WEIR_STRING || t->kind == WEIR_BYTES) {
+		const struct weir_str *text = from;
+
+		if (text->len <= WEIR_STR_INLINE) {
+			memcpy(to, from, sizeof(*text));
+			return true;
+		}
+		return weir_arena_str(&b->memory->arena, *text, (struct weir_str *)(void *)to);
+	}
 	return weir_type_copy(t, from, &b->memory->arena, to);
 }
 
