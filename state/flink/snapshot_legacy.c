@@ -226,8 +226,10 @@ struct weir_type **weir__snapshot_legacy_list(struct weir__snapshot_reader *r, u
 	const uint8_t *offsets;
 	struct weir_slice frames;
 
-	if (r->src->code || !read_frames(r->src, n, &offsets, &frames))
+	if (r->src->code || !read_frames(r->src, n, &offsets, &frames)) {
+		*n = 0;
 		return NULL;
+	}
 	parts = weir__snapshot_zero(r, (*n + (size_t)1) * sizeof(*parts));
 	for (uint32_t i = 0; i < *n && parts && !r->src->code; i++) {
 		uint32_t from = weir_be32(offsets + 8 * (size_t)i), middle = weir_be32(offsets + 8 * (size_t)i + 4);

@@ -538,3 +538,31 @@ int weir_serializer_snapshot_read_proxy(struct weir_src *src, struct weir_arena 
 		weir_error_wrap(err, "a serializer snapshot of Flink 1.6 or before");
 	return code;
 }
+
+int weir_serializer_snapshot_read_list(struct weir_src *src, struct weir_arena *mem, uint32_t want, struct weir_type **out, struct weir_error *err)
+{
+	struct weir__snapshot_reader r = { .src = src, .mem = mem, .budget = SEARCH_BUDGET, .next = { .framed = true } };
+	struct weir_error why = WEIR_ERROR_INIT;
+	const uint8_t *start = src->p, *copy;
+	struct weir_type **parts;
+	uint32_t n;
+
+	parts = weir__snapshot_legacy_list(&r, &n);
+	if (!parts && !src->code)
+		weir_src_fail(src, WEIR_ECORRUPT, "a list of serializers with their configurations is damaged");
+	if (!src->code && n != want)
+		weir_src_fail(src, WEIR_ECORRUPT, "a list of serializers has another length than the state needs");
+	if (src->code)
+		return weir_src_error(src, err);
+	copy = weir_arena_copy(mem, start, (size_t)(src->p - start));
+	for (uint32_t i = 0; i < n; i++) {
+		if (copy)
+			move_snapshots(parts[i], start, copy);
+		if (!copy || weir__type_prepare_in(parts[i], mem, &why)) {
+			weir_src_fail(src, !copy || why.code == WEIR_ENOMEM ? WEIR_ENOMEM : WEIR_ECORRUPT, "a list of serializers describes an impossible type");
+			return weir_src_error(src, err);
+		}
+		out[i] = parts[i];
+	}
+	return 0;
+}

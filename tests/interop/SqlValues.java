@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints tests/golden/sql-values.txt: values that Flink's SQL serializers wrote. One line each: what it is, the serializer's snapshot (PROXY) and
 // the value as hex, the value as JSON by the rules of docs/formats/json.md (by the class Values of the checker), its hashCode after being read back.
+// CP=$FLINK/lib/*:$CHECKER/*; javac -cp "$CP" -d /tmp/h tests/interop/SqlValues.java; java --add-opens java.base/java.util=ALL-UNNAMED
+// --add-opens java.base/java.lang=ALL-UNNAMED -cp "$CP:/tmp/h" SqlValues
 import java.io.ByteArrayOutputStream;
 import java.lang.reflect.Method;
 import java.math.BigDecimal;
