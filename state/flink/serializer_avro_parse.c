@@ -9,6 +9,7 @@
  */
 #include "state/flink/serializer_avro.h"
 
+#include "base/json.h"
 #include "state/flink/serializer_avro_time.h"
 #include "state/type/json_in.h"
 #include "state/type/type_priv.h"
@@ -22,6 +23,7 @@ struct parser {
 	struct weir__avro_form form;
 	struct weir_buf *out;
 	uint32_t depth, attempts;
+	bool in_union; /* the value is that of a branch */
 };
 
 static int parse_value(struct parser *x, const struct weir__avro *s);
@@ -51,11 +53,30 @@ static int parse_number(struct parser *x, const struct weir__avro *s)
 	return code;
 }
 
+/* In a union a number is a float only when it is printed as that again: else it was a double. */
+static bool is_float(struct parser *x, const char *from, double v)
+{
+	struct weir_buf text = { 0 };
+	size_t n;
+	bool same;
+
+	while (from < x->j.p && (*from == ' ' || *from == '\t' || *from == '\n' || *from == '\r'))
+		from++;
+	n = (size_t)(x->j.p - from);
+	weir_json_f32(&text, (float)v);
+	same = text.len == n && memcmp(text.data, from, n) == 0;
+	weir_buf_fini(&text);
+	return same;
+}
+
 static int parse_float(struct parser *x, bool single)
 {
+	const char *from = x->j.p;
 	double v;
 	int code = weir__json_float(&x->j, single, &v);
 
+	if (!code && single && x->in_union && !is_float(x, from, v))
+		code = fail(x, "a float before this");
 	if (!code && single)
 		weir_buf_f32(x->out, (float)v);
 	else if (!code)
@@ -200,6 +221,7 @@ static int parse_union(struct parser *x, const struct weir__avro *s)
 		x->j.err = i + 1 == s->n ? start.err : &why; /* the last branch tells what is wrong */
 		x->out->len = at;
 		weir_buf_i32(x->out, (int32_t)i);
+		x->in_union = true;
 		code = parse_value(x, s->parts[i]);
 		x->j.err = start.err;
 		weir_error_clear(&why);
@@ -217,6 +239,7 @@ static int parse_value(struct parser *x, const struct weir__avro *s)
 
 	if (x->depth >= DEPTH)
 		return fail(x, "less nesting (at most 200)");
+	x->in_union &= s->kind == WEIR__AVRO_FLOAT;
 	x->depth++;
 	switch (s->kind) {
 	case WEIR__AVRO_NULL: code = weir__json_word(&x->j, "null") ? 0 : fail(x, "null"); break;

@@ -58,6 +58,7 @@ struct weir__kryo_graph {
 	struct weir__kryo_object *objects;
 	uint32_t nnames, nobjects, known_names, known_objects; /* known: read once already; a reference is shown by reading its object again */
 	uint32_t depth;
+	bool pair;                    /* the next object is an entry of a Scala map: a tuple that is shown as one */
 	uint64_t steps;
 	const uint8_t *start;
 	const char *unknown;          /* class that was not readable */
@@ -95,7 +96,8 @@ struct weir__kryo_class weir__kryo_class_written_by(const char *name, const char
 
 /* ---- readers: serializer_kryo_container.c, serializer_kryo_value.c ---- */
 weir__kryo_read_fn weir__kryo_array, weir__kryo_collection, weir__kryo_map, weir__kryo_as_list, weir__kryo_priority_queue, weir__kryo_nothing, weir__kryo_single_list,
-	weir__kryo_single_map, weir__kryo_enum_set, weir__kryo_traversable, weir__kryo_product, weir__kryo_fields, weir__kryo_specialized, weir__kryo_wrapper;
+	weir__kryo_single_map, weir__kryo_enum_set, weir__kryo_traversable, weir__kryo_product, weir__kryo_fields, weir__kryo_specialized, weir__kryo_wrapper,
+	weir__kryo_symbol, weir__kryo_plain;
 weir__kryo_read_fn weir__kryo_scalar, weir__kryo_string, weir__kryo_enum, weir__kryo_big, weir__kryo_date, weir__kryo_uuid, weir__kryo_bit_set, weir__kryo_text_body,
 	weir__kryo_time, weir__kryo_optional, weir__kryo_optional_number, weir__kryo_pattern, weir__kryo_locale, weir__kryo_socket, weir__kryo_class_object,
 	weir__kryo_calendar, weir__kryo_entry, weir__kryo_reference, weir__kryo_bytes, weir__kryo_java, weir__kryo_avro_array;

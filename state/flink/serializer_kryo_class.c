@@ -106,8 +106,9 @@ static const struct weir__kryo_class classes[] = {
 	{ UTIL "Comparators$NaturalOrderComparator", weir__kryo_enum, E, "naturalOrder" }, { "java.lang.String$CaseInsensitiveComparator", weir__kryo_nothing, 0, "\"CASE_INSENSITIVE_ORDER\"" },
 
 	{ "scala.Some", weir__kryo_wrapper, F, "value" }, { "scala.util.Left", weir__kryo_wrapper, F, "value" }, { "scala.util.Right", weir__kryo_wrapper, F, "value" },
-	{ "scala.None$", weir__kryo_nothing, F, "{\"@\":\"scala.None$\"}" }, { "scala.runtime.BoxedUnit", weir__kryo_nothing, F, "null" },
-	{ SCALA "Nil$", weir__kryo_nothing, F, "[]" },
+	{ "scala.None$", weir__kryo_nothing, F, "{\"@\":\"scala.None$\"}" }, { "scala.runtime.BoxedUnit", weir__kryo_nothing, F, "{\"@\":\"scala.runtime.BoxedUnit\"}" },
+	{ "scala.util.Success", weir__kryo_wrapper, F, "value" }, { "scala.Symbol", weir__kryo_symbol, F, NULL }, { "scala.math.BigInt", weir__kryo_plain, F, NULL },
+	{ SCALA "Range$Inclusive", weir__kryo_fields, 0, "Iend ZisEmpty Ilast Icount Istart Istep|405132" }, { SCALA "Nil$", weir__kryo_traversable, F, NULL },
 	{ SCALA "Vector", weir__kryo_traversable, F, NULL }, { SCALA "List", weir__kryo_traversable, 0, NULL }, { SCALA "$colon$colon", weir__kryo_traversable, F, NULL },
 	{ SCALA "Queue", weir__kryo_traversable, 0, NULL }, { SCALA "BitSet", weir__kryo_traversable, U, NULL },
 	{ SCALA "Set$Set1", weir__kryo_traversable, U, NULL }, { SCALA "Set$Set2", weir__kryo_traversable, U, NULL }, { SCALA "Set$Set3", weir__kryo_traversable, U, NULL },
@@ -140,12 +141,12 @@ static const char *const ids[WEIR__KRYO_FIRST_ID] = {
 	"int", "java.lang.String", "float", "boolean", "byte", "char", "short", "long", "double", "void",
 	[15] = "scala.Some", "scala.util.Left", "scala.util.Right", SCALA "Vector", SCALA "Set$Set1", SCALA "Set$Set2", SCALA "Set$Set3", SCALA "Set$Set4", SCALA "HashSet$HashTrieSet",
 	SCALA "Map$Map1", SCALA "Map$Map2", SCALA "Map$Map3", SCALA "Map$Map4", SCALA "HashMap$HashTrieMap",
-	[32] = "scala.collection.mutable.BitSet", "scala.collection.mutable.HashMap", "scala.collection.mutable.HashSet",
+	[29] = SCALA "Range$Inclusive", [32] = "scala.collection.mutable.BitSet", "scala.collection.mutable.HashMap", "scala.collection.mutable.HashSet",
 	[36] = "scala.Tuple1", "scala.Tuple2", "scala.Tuple3", "scala.Tuple4", "scala.Tuple5", "scala.Tuple6", "scala.Tuple7", "scala.Tuple8", "scala.Tuple9", "scala.Tuple10",
 	"scala.Tuple11", "scala.Tuple12", "scala.Tuple13", "scala.Tuple14", "scala.Tuple15", "scala.Tuple16", "scala.Tuple17", "scala.Tuple18", "scala.Tuple19", "scala.Tuple20",
 	"scala.Tuple21", "scala.Tuple22", "scala.Tuple1$mcJ$sp", "scala.Tuple1$mcI$sp", "scala.Tuple1$mcD$sp", "scala.Tuple2$mcJJ$sp", "scala.Tuple2$mcJI$sp", "scala.Tuple2$mcJD$sp",
 	"scala.Tuple2$mcIJ$sp", "scala.Tuple2$mcII$sp", "scala.Tuple2$mcID$sp", "scala.Tuple2$mcDJ$sp", "scala.Tuple2$mcDI$sp", "scala.Tuple2$mcDD$sp",
-	[72] = "scala.runtime.BoxedUnit", UTIL "Arrays$ArrayList", UTIL "BitSet", UTIL "PriorityQueue", UTIL "regex.Pattern", "java.sql.Date", "java.sql.Time", "java.sql.Timestamp",
+	[70] = "scala.Symbol", [72] = "scala.runtime.BoxedUnit", UTIL "Arrays$ArrayList", UTIL "BitSet", UTIL "PriorityQueue", UTIL "regex.Pattern", "java.sql.Date", "java.sql.Time", "java.sql.Timestamp",
 	"java.net.URI", "java.net.InetSocketAddress", UTIL "UUID", UTIL "Locale", "java.text.SimpleDateFormat",
 };
 

@@ -333,31 +333,77 @@ void weir__kryo_enum_set(struct weir__kryo_graph *g, const struct weir__kryo_cla
 
 /* ---- Scala (chill) ---- */
 
+/* The entries of a map are Tuple2. */
 void weir__kryo_traversable(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
 {
-	objects(g, weir__kryo_int(g), c->flags & WEIR__KRYO_UNSORTED); /* the elements of a map are Tuple2 */
+	uint32_t n = weir__kryo_int(g);
+	struct list l;
+
+	list_begin(g, &l, c->flags & WEIR__KRYO_UNSORTED);
+	for (uint32_t i = 0; i < n && list_next(g, &l); i++) {
+		g->pair = c->arg;
+		weir__kryo_object(g);
+		g->pair = false;
+	}
+	list_end(g, &l);
+}
+
+/* "_1", "_2", ... of a tuple, or the commas of a pair. */
+static void put_part(struct weir__kryo_graph *g, bool pair, uint32_t i, const char *suffix)
+{
+	if (pair)
+		weir_buf_text(g->out, i ? "," : "");
+	else
+		weir_buf_printf(g->out, ",\"_%u%s\":", i + 1, suffix);
+}
+
+static bool begin_tuple(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
+{
+	bool pair = g->pair;
+
+	g->pair = false;
+	if (pair) {
+		weir_buf_u8(g->out, '[');
+	} else {
+		weir_buf_text(g->out, "{\"@\":");
+		weir_json_text(g->out, c->name);
+	}
+	return pair;
 }
 
 void weir__kryo_product(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
 {
-	objects(g, (uint32_t)atoi(c->name + strlen("scala.Tuple")), false);
+	uint32_t n = (uint32_t)atoi(c->name + strlen("scala.Tuple"));
+	bool pair = begin_tuple(g, c);
+
+	for (uint32_t i = 0; i < n && !weir__kryo_stop(g); i++) {
+		put_part(g, pair, i, "");
+		weir__kryo_object(g);
+	}
+	weir_buf_u8(g->out, pair ? ']' : '}');
 }
 
-/* Tuples of long, int and double: fixed numbers. */
+/* Tuples of long, int and double: fixed numbers, in fields of their own beside those of any tuple. */
 void weir__kryo_specialized(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
 {
-	for (const char *p = c->arg; *p; p++) {
-		uint64_t bits = weir__kryo_fixed(g, *p == 'I' ? 4 : 8);
+	bool pair = begin_tuple(g, c);
+	uint32_t n = (uint32_t)strlen(c->arg);
+
+	for (uint32_t i = 0; i < n; i++) {
+		char type = c->arg[i], suffix[] = { '$', 'm', 'c', type, '$', 's', 'p', 0 };
+		uint64_t bits = weir__kryo_fixed(g, type == 'I' ? 4 : 8);
 		double d;
 
-		weir_buf_u8(g->out, p == c->arg ? '[' : ',');
+		put_part(g, pair, i, suffix);
 		memcpy(&d, &bits, 8);
-		if (*p == 'D')
+		if (type == 'D')
 			weir_json_f64(g->out, d);
 		else
-			weir_json_i64(g->out, *p == 'I' ? (int32_t)bits : (int64_t)bits);
+			weir_json_i64(g->out, type == 'I' ? (int32_t)bits : (int64_t)bits);
 	}
-	weir_buf_u8(g->out, ']');
+	for (uint32_t i = 0; i < n && !pair; i++)
+		weir_buf_printf(g->out, ",\"_%u\":null", i + 1);
+	weir_buf_u8(g->out, pair ? ']' : '}');
 }
 
 void weir__kryo_wrapper(struct weir__kryo_graph *g, const struct weir__kryo_class *c)

@@ -97,6 +97,21 @@ void weir__kryo_class_object(struct weir__kryo_graph *g, const struct weir__kryo
 	weir_buf_u8(g->out, '"');
 }
 
+void weir__kryo_symbol(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
+{
+	(void)c;
+	weir_buf_text(g->out, "{\"@\":\"scala.Symbol\",\"name\":");
+	weir__kryo_put_text(g);
+	weir_buf_u8(g->out, '}');
+}
+
+/* A number in an object of its own. */
+void weir__kryo_plain(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
+{
+	(void)c;
+	weir__kryo_put_plain(g);
+}
+
 /* Time zone, ms, lenient, first day of the week, days of the first week, and where the Gregorian calendar begins. */
 void weir__kryo_calendar(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
 {

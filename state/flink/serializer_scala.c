@@ -92,7 +92,7 @@ TWO_ROW(option, "Scala Option");
 TWO_ROW(either, "Scala Either");
 TWO_ROW(try, "Scala Try");
 
-/* ---- case classes: the fields, nothing else. Tuples are shown as lists ---- */
+/* ---- case classes and tuples: the fields, nothing else ---- */
 
 static void read_class(struct weir__snapshot_reader *r, const struct weir__snapshot_class *c, struct weir_type *t)
 {
@@ -100,24 +100,23 @@ static void read_class(struct weir__snapshot_reader *r, const struct weir__snaps
 	t->detail = weir__snapshot_utf(r);
 }
 
-static bool is_tuple(const struct weir_type *t) { return t->detail && strncmp(t->detail, "scala.Tuple", 11) == 0; }
-
-static void put_case(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
+/* pair: as an entry of a map, [key,value]. */
+static void put_fields(const struct weir_type *t, struct weir_src *src, bool tail, bool pair, struct weir_buf *out)
 {
-	bool tuple = is_tuple(t);
-
-	weir__wire_text(out, tuple ? "[" : "{\"@\":");
-	if (out && !tuple)
+	weir__wire_text(out, pair ? "[" : "{\"@\":");
+	if (out && !pair)
 		weir_json_text(out, t->detail);
 	for (uint32_t i = 0; i < t->nfields && !src->code; i++) {
-		if (out && tuple)
+		if (out && pair)
 			weir_buf_text(out, i ? "," : "");
 		else if (out)
 			weir_buf_printf(out, ",\"_%u\":", i + 1);
 		weir__wire_value(t->fields[i].type, src, tail && i + 1 == t->nfields, out);
 	}
-	weir__wire_text(out, tuple ? "]" : "}");
+	weir__wire_text(out, pair ? "]" : "}");
 }
+
+static void put_case(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out) { put_fields(t, src, tail, false, out); }
 WALKED(case)
 
 static int parse_case(const struct weir_type *t, struct json_in *j, struct weir_buf *out)
@@ -194,10 +193,18 @@ static bool is_sorted(const char *builder)
 	return end - dot >= 3 && (memcmp(end - 3, "Map", 3) == 0 || memcmp(end - 3, "Set", 3) == 0);
 }
 
+/* Whose elements are its entries, Tuple2. */
+static bool is_map(const struct weir_type *t)
+{
+	const struct weir_type *e = t->fields[0].type;
+
+	return e->kind == WEIR_WIRE && e->serializer == &case_class && e->nfields == 2 && strncmp(e->detail, "scala.Tuple2", 12) == 0 && is_sorted(t->detail);
+}
+
 static void put_elements(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
 {
 	uint32_t n = weir__wire_count(src, 1);
-	bool sort = out && is_sorted(t->detail);
+	bool sort = out && is_sorted(t->detail), pairs = is_map(t);
 	struct weir__json_item *items = sort ? malloc((n + (size_t)1) * sizeof(*items)) : NULL;
 	size_t start;
 
@@ -214,6 +221,8 @@ static void put_elements(const struct weir_type *t, struct weir_src *src, bool t
 			weir__wire_text(out, i ? "," : "");
 		if (!weir__wire_bool(src, WEIR__BAD_NULL_FLAG))
 			weir__wire_text(out, "null");
+		else if (pairs)
+			put_fields(t->fields[0].type, src, tail && i + 1 == n, true, out);
 		else
 			weir__wire_value(t->fields[0].type, src, tail && i + 1 == n, out);
 	}
@@ -322,19 +331,23 @@ static const struct weir_serializer enumeration = { .name = "Scala Enumeration",
 
 /* ---- Unit: one byte. Nothing: there is no value ---- */
 
+#define UNIT "scala.runtime.BoxedUnit"
+
 static void put_unit(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
 {
 	(void)t, (void)tail;
 	weir_src_u8(src);
-	weir__wire_text(out, "null");
+	weir__wire_text(out, "{\"@\":\"" UNIT "\"}");
 }
 WALKED(unit)
 
 static int parse_unit(const struct weir_type *t, struct json_in *j, struct weir_buf *out)
 {
+	struct json_span none;
+
 	(void)t;
 	weir_buf_u8(out, 0);
-	return weir__json_word(j, "null") ? 0 : weir__json_fail(j, "null");
+	return weir__json_word(j, "null") ? 0 : weir__json_object(j, 0, NULL, UNIT, &none);
 }
 
 static int length_one(const struct weir_type *t)
@@ -364,7 +377,7 @@ static const struct weir_serializer nothing = { .name = "Nothing", .min = 1, .sk
 	COMPOSITE(package, "ScalaTry", try, 2, 2, NULL),                           \
 	COMPOSITE(package, "Traversable", traversable, 2, 1, read_class),          \
 	{ .name = package "ScalaEnumSerializerSnapshot", .kind = WEIR_WIRE, .form = WEIR__SNAPSHOT_OWN, .serializer = &enumeration, .read = read_values }, \
-	SIMPLE(package, "Unit", unit), SIMPLE(package, "Nothing", nothing)
+	SIMPLE(package "UnitSerializer$", "Unit", unit), SIMPLE(package, "Nothing", nothing)
 
 const struct weir__snapshot_class weir__serializers_scala[] = {
 	ROWS("org.apache.flink.api.scala.typeutils."),
