@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The dump: an index of all entries is sorted, then each is printed once.
+ * The dump: an index of entries is sorted, then each is printed once.
  *
+ * 0. While it stays under a limit the index is that of everything. Beyond, entries are read again piece by piece in the order of printing (a key group of a state of
+ *    a subtask), so that memory does not grow with the state.
  * 1. The index holds slices into the checkpoint's own bytes; only what lies elsewhere (decompressed, converted) is copied, into one arena.
  * 2. Order is that of Java's strings over the oracle's sort key. Its parts are compared as bytes, which is the same: hex and fixed-width numbers;
  *    state names by UTF-16 unit (compare_utf16).
@@ -16,6 +18,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "state/ckpt/dump_priv.h"
+
+enum { INDEX_BYTES = 24 * 1024 * 1024 };
 
 /* Lines with equal op, kind and state. */
 struct group {
@@ -36,6 +40,12 @@ struct dump {
 	struct weir_view *view;
 	WEIR_VEC(struct group) groups;
 	WEIR_VEC(struct item) items;
+	WEIR_VEC(struct item) rest;          /* problems and in-flight data, of the first scan */
+	struct weir_arena rest_mem;
+	size_t limit;                        /* bytes of the index */
+	bool too_much;                       /* it was reached: entries are only counted */
+	bool again;                          /* reading piece by piece: entries of `only` are kept, nothing is counted */
+	uint32_t only;
 	WEIR_VEC(struct weir_fs_map *) maps; /* of in-flight data */
 	struct weir_arena mem;
 	const struct weir_state_info *last_state; /* with its group: entries of a state come in runs */
@@ -169,6 +179,8 @@ static uint32_t group_of(struct dump *d, const struct weir_operator_state *op, c
 		if (g->op == op && strcmp(g->kind, kind) == 0 && strcmp(g->state, state) == 0)
 			return (uint32_t)i;
 	}
+	if (d->again) /* the first scan has seen them all */
+		return UINT32_MAX;
 	g = weir_vec_push(&d->groups);
 	if (!g) {
 		d->no_memory = true;
@@ -187,42 +199,58 @@ static void keep(struct dump *d, struct weir_slice *s)
 		d->no_memory = true;
 }
 
+static void forget_items(struct dump *d)
+{
+	d->items.len = 0;
+	weir_arena_reset(&d->mem);
+}
+
 static int add_entry(void *arg, const struct weir_entry *e)
 {
 	struct dump *d = arg;
-	struct item *i = weir_vec_push(&d->items);
+	struct item *i;
 
-	if (!i)
-		return WEIR_ENOMEM;
-	*i = (struct item){ .e = *e };
 	if (e->state != d->last_state || e->change != d->last_change) {
 		d->last_state = e->state;
 		d->last_change = e->change;
 		d->last_group = group_of(d, e->state->op, e->change ? "change" : weir_state_kind_name(e->state->kind), e->state->name);
 	}
-	i->group = d->last_group;
+	if (d->no_memory)
+		return WEIR_ENOMEM;
+	if (!d->again)
+		d->groups.items[d->last_group].count++;
+	if (d->again ? d->last_group != d->only : d->too_much)
+		return 0;
+	i = weir_vec_push(&d->items);
+	if (!i)
+		return WEIR_ENOMEM;
+	*i = (struct item){ .e = *e, .group = d->last_group };
 	keep(d, &i->e.key);
 	keep(d, &i->e.ns);
 	keep(d, &i->e.user_key);
 	keep(d, &i->e.value);
-	if (d->no_memory)
-		return WEIR_ENOMEM;
-	d->groups.items[i->group].count++;
-	return 0;
+	if (!d->again && d->items.len * sizeof(*i) + d->mem.total > d->limit) {
+		d->too_much = true;
+		weir_vec_fini(&d->items);
+		weir_arena_fini(&d->mem);
+	}
+	return d->no_memory ? WEIR_ENOMEM : 0;
 }
 
 static void add_problem(void *arg, const struct weir_problem *p)
 {
 	struct dump *d = arg;
-	struct item *i = weir_vec_push(&d->items);
+	struct item *i = d->again ? NULL : weir_vec_push(&d->rest);
 
+	if (d->again)
+		return; /* told by the first scan */
 	if (!i) {
 		d->no_memory = true;
 		return;
 	}
 	*i = (struct item){ .e = { .subtask = p->subtask, .key_group = p->key_group, .index = -1, .damaged = weir_problem_is_damage(p) }, .size = p->size };
 	i->group = group_of(d, p->op, p->kind, "");
-	i->why = weir_arena_text(&d->mem, p->text, strlen(p->text));
+	i->why = weir_arena_text(&d->rest_mem, p->text, strlen(p->text));
 	if (!i->why || d->no_memory)
 		d->no_memory = true;
 	else
@@ -232,12 +260,12 @@ static void add_problem(void *arg, const struct weir_problem *p)
 static int add_buffer(void *arg, const struct weir__dump_buffer *b)
 {
 	struct dump *d = arg;
-	struct item *i = weir_vec_push(&d->items);
+	struct item *i = weir_vec_push(&d->rest);
 	char name[64];
 	const char *state;
 
 	snprintf(name, sizeof(name), b->output ? "partition %d subpartition %d" : "gate %d channel %d", b->a, b->b);
-	state = weir_arena_text(&d->mem, name, strlen(name));
+	state = weir_arena_text(&d->rest_mem, name, strlen(name));
 	if (!i || !state)
 		return WEIR_ENOMEM;
 	*i = (struct item){ .e = { .subtask = b->subtask, .key_group = -1, .index = b->index, .value = b->bytes }, .size = b->from_subtask };
@@ -325,7 +353,8 @@ static int print_summary(struct dump *d, struct group **order, struct out *o, st
 	weir_buf_hex(&hex, (struct weir_slice){ digest, sizeof(digest) });
 	if (hex.len == 64)
 		memcpy(r->sha256, hex.data, 64);
-	r->entries = d->items.len;
+	for (size_t i = 0; i < d->groups.len; i++)
+		r->entries += d->groups.items[i].count;
 	weir_buf_printf(&o->buf, "{\"summary\":{\"entries\":%llu,\"printed\":%llu,\"undecodable\":%llu,\"sha256\":\"%s\",\"counts\":{", (unsigned long long)r->entries,
 			(unsigned long long)r->entries, (unsigned long long)r->undecodable, r->sha256);
 	for (size_t i = 0; i < d->groups.len; i++) {
@@ -361,9 +390,112 @@ static struct group **rank_groups(struct dump *d)
 	return order;
 }
 
-int weir_dump(struct weir_view *v, weir_put_fn *put, void *arg, struct weir_dump_result *out, struct weir_error *err)
+/* ---- pieces ---- */
+
+/* Problems and in-flight data of a group, or (UINT32_MAX) all. */
+static int add_rest(struct dump *d, uint32_t group)
 {
-	struct dump d = { .view = v };
+	for (size_t i = 0; i < d->rest.len; i++) {
+		struct item *slot;
+
+		if (group != UINT32_MAX && d->rest.items[i].group != group)
+			continue;
+		slot = weir_vec_push(&d->items);
+		if (!slot)
+			return WEIR_ENOMEM;
+		*slot = d->rest.items[i];
+	}
+	return 0;
+}
+
+static int print_piece(struct dump *d, struct out *o, struct weir_dump_result *r, struct weir_error *err)
+{
+	int code;
+
+	if (d->items.len)
+		qsort_r(d->items.items, d->items.len, sizeof(*d->items.items), compare_items, d);
+	code = print_items(d, o, r, err);
+	forget_items(d);
+	return code;
+}
+
+/* Keep the entries of d->only that the scan gives. */
+static int gather(struct dump *d, int32_t subtask, int32_t key_group, struct weir_error *err)
+{
+	const struct group *g = &d->groups.items[d->only];
+	struct weir_scan scan = { .subtask = subtask, .key_group = key_group, .changes = true, .problem = add_problem, .problem_arg = d };
+	int code = 0;
+
+	for (uint32_t i = 0; i < weir_view_nstates(d->view) && code == 0; i++) {
+		scan.state = weir_view_state(d->view, i);
+		if (scan.state->op == g->op && strcmp(scan.state->name, g->state) == 0 &&
+		    (strcmp(g->kind, "change") == 0 || strcmp(g->kind, weir_state_kind_name(scan.state->kind)) == 0))
+			code = weir_view_scan(d->view, &scan, add_entry, d, err);
+	}
+	return code;
+}
+
+static bool is_split(const struct group *g)
+{
+	for (int k = 0; k <= WEIR_STATE_TIMER; k++)
+		if (strcmp(g->kind, weir_state_kind_name((enum weir_state_kind)k)) == 0)
+			return true;
+	return false;
+}
+
+/* By index, whatever order they are stored in. */
+static const struct weir_subtask_state *next_subtask(const struct weir_operator_state *op, int64_t after)
+{
+	const struct weir_subtask_state *next = NULL;
+
+	for (uint32_t i = 0; i < op->nsubtasks; i++)
+		if (op->subtasks[i].index > after && (!next || op->subtasks[i].index < next->index))
+			next = &op->subtasks[i];
+	return next;
+}
+
+static int print_group(struct dump *d, struct out *o, struct weir_dump_result *r, struct weir_error *err)
+{
+	const struct group *g = &d->groups.items[d->only];
+	int code = 0;
+
+	if (!is_split(g)) {
+		code = gather(d, -1, -1, err);
+		if (code == 0)
+			code = add_rest(d, d->only);
+		return code ? code : print_piece(d, o, r, err);
+	}
+	for (const struct weir_subtask_state *t = next_subtask(g->op, -1); t && code == 0; t = next_subtask(g->op, t->index)) {
+		const struct weir_key_group_offsets *k = &t->managed_keyed.groups;
+
+		for (uint32_t n = 0; n < k->count && code == 0; n++) {
+			code = gather(d, (int32_t)t->index, k->first + (int32_t)n, err);
+			if (code == 0)
+				code = print_piece(d, o, r, err);
+		}
+	}
+	return code;
+}
+
+static int print_all(struct dump *d, struct group **order, struct out *o, struct weir_dump_result *r, struct weir_error *err)
+{
+	int code = 0;
+
+	if (!d->too_much) {
+		code = add_rest(d, UINT32_MAX);
+		return code ? code : print_piece(d, o, r, err);
+	}
+	d->again = true;
+	for (size_t i = 0; i < d->groups.len && code == 0; i++) {
+		d->only = (uint32_t)(order[i] - d->groups.items);
+		code = print_group(d, o, r, err);
+	}
+	return code;
+}
+
+int weir__dump_within(struct weir_view *v, size_t limit, weir_put_fn *put, void *arg, struct weir_dump_result *out, struct weir_error *err)
+{
+	struct dump d = { .view = v, .limit = limit };
 	struct out o = { .put = put, .arg = arg };
 	struct weir_dump_result r = { 0 };
 	struct weir_scan scan = WEIR_SCAN_ALL;
@@ -381,14 +513,12 @@ int weir_dump(struct weir_view *v, weir_put_fn *put, void *arg, struct weir_dump
 		order = rank_groups(&d);
 	if (code == 0 && (d.no_memory || !order))
 		code = WEIR_ENOMEM;
-	if (code == WEIR_ENOMEM)
-		weir_error_set(err, code, "no memory for an index of %zu entries", d.items.len);
-	if (code == 0 && d.items.len)
-		qsort_r(d.items.items, d.items.len, sizeof(*d.items.items), compare_items, &d);
 	if (code == 0)
-		code = print_items(&d, &o, &r, err);
+		code = print_all(&d, order, &o, &r, err);
 	if (code == 0)
 		code = print_summary(&d, order, &o, &r, err);
+	if (code == WEIR_ENOMEM)
+		weir_error_set(err, code, "no memory for an index of %zu entries", d.items.len);
 	if (code == 0 && out)
 		*out = r;
 	free(order);
@@ -397,9 +527,16 @@ int weir_dump(struct weir_view *v, weir_put_fn *put, void *arg, struct weir_dump
 	weir_vec_fini(&d.maps);
 	weir_vec_fini(&d.groups);
 	weir_vec_fini(&d.items);
+	weir_vec_fini(&d.rest);
 	weir_arena_fini(&d.mem);
+	weir_arena_fini(&d.rest_mem);
 	weir_buf_fini(&d.line);
 	weir_buf_fini(&d.line2);
 	weir_buf_fini(&o.buf);
 	return code;
+}
+
+int weir_dump(struct weir_view *v, weir_put_fn *put, void *arg, struct weir_dump_result *out, struct weir_error *err)
+{
+	return weir__dump_within(v, INDEX_BYTES, put, arg, out, err);
 }

@@ -17,8 +17,8 @@ struct weir_dump_result {
 	char sha256[65];
 };
 
-/* Writes through put (weir_put_fn). Damage becomes undecodable lines. Memory: about 150 bytes an entry, and its bytes where they do not lie uncompressed in
- * the checkpoint. Fails when put fails and out of memory. */
+/* Writes through put (weir_put_fn). Damage becomes undecodable lines. Memory: up to 24 MiB of index; a larger state is read twice and more, a key
+ * group of a state at a time. A changelog counts with all its records. Fails when put fails and out of memory. */
 int weir_dump(struct weir_view *v, weir_put_fn *put, void *arg, struct weir_dump_result *out, struct weir_error *err) WEIR_CHECK;
 
 /* One entry as the dump's line, without newline; for tools that print single entries. Appends to out. */

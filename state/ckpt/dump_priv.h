@@ -5,10 +5,14 @@
 
 #include "base/buf.h"
 #include "base/src.h"
+#include "state/ckpt/dump.h"
 #include "state/ckpt/view_priv.h"
 
 /* `{"op":..,"uid":..,"name":..,"maxp":..,`; `{` without an operator. */
 void weir__dump_head(struct weir_buf *b, const struct weir_operator_state *op);
+/* weir_dump() with an index of at most so many bytes (0: everything piece by piece). */
+int weir__dump_within(struct weir_view *v, size_t limit, weir_put_fn *put, void *arg, struct weir_dump_result *out, struct weir_error *err) WEIR_CHECK;
+
 /* What stopped an entry: the first reason counts. */
 struct weir__trouble {
 	const char *class_, *what; /* what NULL: nothing did */

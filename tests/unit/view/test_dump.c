@@ -3,6 +3,7 @@
 #include "tests/unit/view/golden.h"
 
 #include "base/hash.h"
+#include "state/ckpt/dump_priv.h"
 
 /* Our line of an entry with an unknown serializer, as expect.py leaves Flink's: without the reason. */
 static void strip_reason(struct weir_buf *line)
@@ -101,6 +102,61 @@ WEIR_TEST(golden_rocksdb_files_dump_as_flink_says)
 {
 	check_golden(golden_view("2.1.1/native-rocksdb"), "2.1.1/native-rocksdb", 8000, 31);
 	check_golden(view_at(unpack_incremental()), "1.20.1/incremental-rocksdb", 5700, 29);
+}
+
+/* ---- a dump that does not keep everything ---- */
+
+static void check_pieces(struct weir_view *v)
+{
+	static const size_t limits[] = { 0, 100000 };
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_buf whole = { 0 };
+	struct weir_dump_result r;
+
+	ck_ok(weir_dump(v, put_to_buf, &whole, &r, &err));
+	for (int i = 0; i < 2; i++) {
+		struct weir_buf pieces = { 0 };
+		struct weir_dump_result p;
+
+		ck_ok(weir__dump_within(v, limits[i], put_to_buf, &pieces, &p, &err));
+		ck_assert_uint_eq(p.entries, r.entries);
+		ck_assert_uint_eq(p.undecodable, r.undecodable);
+		ck_assert_uint_eq(p.damaged, r.damaged);
+		ck_assert_uint_eq(pieces.len, whole.len);
+		ck_assert_int_eq(memcmp(pieces.data, whole.data, whole.len), 0);
+		weir_buf_fini(&pieces);
+	}
+	weir_buf_fini(&whole);
+	weir_view_close(v);
+}
+
+WEIR_TEST(piece_by_piece_it_is_the_same)
+{
+	char path[1300];
+
+	for (size_t i = 0; i < GOLDEN_SETS; i++)
+		check_pieces(golden_view(golden_sets[i]));
+	check_pieces(view_at(unpack_incremental()));
+	snprintf(path, sizeof(path), "%s/job/shared/c5590281-e9fa-4fbf-ad6d-94130b43a6a8", weir_test_dir());
+	ck_assert_int_eq(unlink(path), 0); /* and with damage */
+	snprintf(path, sizeof(path), "%s/job/chk-7", weir_test_dir());
+	check_pieces(view_at(path));
+}
+
+WEIR_TEST(shared_fixtures_are_the_same_piece_by_piece)
+{
+	static const char *const some[] = { "special/1.20.1/changelog-rocksdb-materialized/0e94f280f1dc1bd761a440130bcad5c8/chk-6", "special/2.1.1/maxp-1000-native",
+					    "special/2.1.1/unaligned/8e3043f3ae427e8e5f4dfcd8dfed9ec3/chk-2", "special/2.1.1/sql-forst/c79fff795d02118405119d9708b32055/chk-5",
+					    "flights/2.1.1/sql/savepoint", "flink/table/table-state" };
+
+	if (!weir_test_shared("fixtures/special"))
+		weir_test_skip("shared fixtures are not here");
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		char path[1100];
+
+		snprintf(path, sizeof(path), "%s/%s", weir_test_shared("fixtures"), some[i]);
+		check_pieces(view_at(path));
+	}
 }
 
 /* ---- what a dump does with damage ---- */
