@@ -62,7 +62,10 @@ static void states_text(struct weir_view *v, const struct weir_du_options *o, co
 			continue;
 		weir_table_cell(&t, "%s/%s", s->op ? weir_operator_label(s->op, &o->uids, label, sizeof(label)) : "master", state_name(s));
 		weir_table_cell(&t, "%s", weir_state_kind_name(s->kind));
-		weir_table_cell(&t, n->complete ? "%llu" : n->entries ? "%llu+" : "?", (unsigned long long)n->entries);
+		if (n->complete || n->entries)
+			weir_table_cell(&t, "%llu%s", (unsigned long long)n->entries, n->complete ? "" : "+");
+		else
+			weir_table_cell(&t, "?");
 		weir_table_cell(&t, "%s", weir_bytes_text(n->bytes, size));
 		weir_table_cell(&t, "%.1f%%", u->bytes ? 100.0 * (double)n->bytes / (double)u->bytes : 0);
 		weir_buf_clear(&bar);
@@ -96,7 +99,10 @@ static void groups_text(const struct weir_ckpt *c, const struct weir_du_options 
 		weir_table_cell(&t, "%llu entries", (unsigned long long)g->entries);
 		weir_table_cell(&t, "%s", weir_bytes_text(g->bytes, size));
 		weir_table_cell(&t, "mean %s", weir_bytes_text(average, mean));
-		weir_table_cell(&t, average ? "%.1f x" : "", average ? (double)g->bytes / (double)average : 0);
+		if (average)
+			weir_table_cell(&t, "%.1f x", (double)g->bytes / (double)average);
+		else
+			weir_table_cell(&t, "%s", "");
 	}
 	weir_table_print(&t, 2, b);
 }

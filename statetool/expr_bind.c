@@ -191,8 +191,10 @@ static struct shape of_member(struct binder *b, struct weir__expr *n)
 	}
 	if (s.type)
 		weir_type_text(s.type, type, sizeof(type));
-	snprintf(text, sizeof(text), s.class_ == LIST ? "a list has no field '%.60s': take one item, [0], or its len()" : "there is no field '%.60s' in %s%s%s%s", name,
-		 class_names[s.class_], type[0] ? " (" : "", type, type[0] ? ")" : "");
+	if (s.class_ == LIST)
+		snprintf(text, sizeof(text), "a list has no field '%.60s': take one item, [0], or its len()", name);
+	else
+		snprintf(text, sizeof(text), "there is no field '%.60s' in %s%s%s%s", name, class_names[s.class_], type[0] ? " (" : "", type, type[0] ? ")" : "");
 	return fail(b, n, text);
 }
 

@@ -163,7 +163,9 @@ static const char *time_text(int64_t ms, char buf[40])
 		return buf;
 	}
 	n = strftime(buf, 40, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf + n, 40 - n, ms % 1000 ? ".%03dZ" : "Z", (int)(ms - (int64_t)seconds * 1000));
+	if (ms % 1000)
+		n += (size_t)snprintf(buf + n, 40 - n, ".%03d", (int)(ms - (int64_t)seconds * 1000));
+	snprintf(buf + n, 40 - n, "Z");
 	return buf;
 }
 
