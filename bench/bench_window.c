@@ -2,7 +2,7 @@
 /*
  * Hourly tumbling window per key (count, sum, maximum) over rows in memory, against one loop with a presized table for each open hour. Both emit the
  * same results when the watermark has passed an hour. Rows are up to ten minutes out of order.
- *     bench_window [--quick]
+ *     bench_window [--quick] [--only N]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,6 +175,7 @@ static double run_engine(void *arg)
 int main(int argc, char **argv)
 {
 	bool quick = measure_quick(argc, argv);
+	int only = argc > 2 && strcmp(argv[argc - 2], "--only") == 0 ? atoi(argv[argc - 1]) : 0; /* 1, 2: for a profiler */
 	uint32_t batches = quick ? 800 : 6000;
 	struct windowed w = { .rows = { .type = &reading_type, .nbatches = batches, .count = batches, .timed = true, .out_of_orderness_ms = BEHIND, .sum_column = 1 } };
 	struct weir_rng rng = { 5 };
@@ -195,6 +196,8 @@ int main(int argc, char **argv)
 		}
 	}
 	for (int with_batch = 1; with_batch >= 0; with_batch--) {
+		if (only && only != 2 - with_batch)
+			continue;
 		w.add_batch = with_batch;
 		if (!measure_pairs(run_limit, run_engine, &w, quick ? 7 : 15, &r))
 			return 1;

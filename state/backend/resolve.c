@@ -274,13 +274,24 @@ static uint32_t resolve(const struct batch *b)
 	return key == WEIR__EQ_8 ? resolve_8(b) : key == WEIR__EQ_STR ? resolve_str(b) : resolve_any(b);
 }
 
+/* Is any outside? In vectors of eight. */
+#if defined(__GNUC__) && !defined(__clang__)
+__attribute__((optimize("O3")))
+#endif
+static bool any_outside(const uint16_t *groups, uint32_t n, uint16_t first, uint16_t last)
+{
+	uint16_t bad = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		bad |= (uint16_t)(groups[i] < first) | (uint16_t)(groups[i] > last);
+	return bad;
+}
+
 static int check_groups(const struct batch *b, struct weir_error *err)
 {
 	const struct weir_backend_config *c = &b->s->b->config;
-	uint32_t first = (uint32_t)c->first_group, bad = 0;
+	bool bad = any_outside(b->groups, b->n, (uint16_t)c->first_group, (uint16_t)((uint32_t)c->first_group + c->ngroups - 1));
 
-	for (uint32_t i = 0; i < b->n; i++)
-		bad |= b->groups[i] - first >= c->ngroups;
 	if (!bad)
 		return 0;
 	return weir_error_set(err, WEIR_EBUG, "state '%s': rows of a batch belong to key groups outside of %d to %lld", b->s->name, c->first_group,

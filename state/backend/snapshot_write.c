@@ -323,7 +323,7 @@ static int write_table(struct writing *w, const struct weir__part *p, const stru
 
 	if (code || !t->count)
 		return code;
-	if (!p->by_window && t->cur.region->streamed)
+	if (!p->by_window && t->cur.region && t->cur.region->streamed)
 		return stream_table(w, p, &t->cur);
 	slots = weir__image_at(&w->im, t->cur.slots);
 	return slots ? write_slots(w, p, slots, (size_t)t->cur.mask + 1) : stray(w, p);

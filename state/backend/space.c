@@ -217,6 +217,8 @@ static bool more_room(struct weir__space *s, size_t need)
 		size *= 2;
 	while (size < need)
 		size *= 2;
+	if (need >= WEIR__BLOCK && size < WEIR__POOL_FROM) /* many keys: huge pages */
+		size = WEIR__POOL_FROM;
 	r = region_new(s, size);
 	if (!r)
 		return false;

@@ -110,7 +110,7 @@ static bool new_slots(struct weir__slots *h, const struct weir__layout *l, struc
 		return false;
 	if (!weir__space_alloc_is_zero(n))
 		memset(h->slots, 0, n);
-	h->region = weir__space_region(s, h->slots);
+	h->region = weir__space_has_region(n) ? weir__space_region(s, h->slots) : NULL; /* of small ones it is looked for when it is needed */
 	h->mask = cap - 1;
 	h->shift = 32 - (uint32_t)__builtin_ctz(cap);
 	return true;
