@@ -214,10 +214,8 @@ static int open_families(struct weir__rocksdb *db, const char *dir, struct weir_
 	char *text = NULL;
 
 	db->names = api.list_column_families(db->options, dir, &db->n, &text);
-	if (text) {
-		db->names = NULL;
+	if (text)
 		return said(text, err);
-	}
 	options = calloc(db->n + 1, sizeof(*options));
 	db->families = calloc(db->n + 1, sizeof(*db->families));
 	if (!options || !db->families) {
