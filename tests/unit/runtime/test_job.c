@@ -424,6 +424,68 @@ WEIR_TEST(an_operator_that_had_finished_does_not_finish_again)
 	}
 }
 
+/* The savepoint with these operators marked as Flink marks those whose subtasks have all finished: without state. */
+static void finish_operators(struct trial *t, const char *uri, const char *const *uids, const char *to)
+{
+	struct weir_buf bytes = { 0 };
+	struct weir_ckpt *c;
+
+	ck_assert_int_eq(weir_ckpt_open(uri, &c, &t->err), 0);
+	for (uint32_t i = 0; i < c->noperators; i++)
+		for (const char *const *u = uids; *u; u++) {
+			struct weir_operator_id id = weir_operator_id_of_uid(*u);
+
+			if (memcmp(id.bytes, c->operators[i].id.bytes, 16) != 0)
+				continue;
+			c->operators[i].fully_finished = true;
+			c->operators[i].nsubtasks = 0;
+		}
+	ck_assert_msg(weir_ckpt_encode(c, 4, &bytes, &t->err) == 0, "%s", t->err.msg);
+	ck_assert_int_eq(weir_fs_mkdirs_durable(t->fs, to, &t->err), 0);
+	ck_assert_int_eq(weir_fs_publish(t->fs, "/flink/_metadata", weir_buf_slice(&bytes), &t->err), 0);
+	weir_buf_fini(&bytes);
+	weir_ckpt_close(c);
+}
+
+/* Flink writes operators whose subtasks have all finished without their state: a source among them must not begin anew. */
+WEIR_TEST(operators_that_had_finished_in_flink_do_nothing)
+{
+	static const char *const uids[] = { "short", "keyed", "ender", NULL };
+	struct answer a = { .code = 1 };
+	struct weir_job_request q = { .kind = WEIR_JOB_STOP, .answer = keep_answer, .arg = &a };
+	struct weir_job_status s;
+	struct trial t;
+
+	trial_init(&t);
+	atomic_store(&finish_calls, 0);
+	start_ender(&t, 1, 1000);
+	while (atomic_load(&finish_calls) < 1)
+		weir_job_wait(t.job, 1);
+	do {
+		atomic_store(&a.code, 1);
+		weir_job_ask(t.job, &q);
+		while (atomic_load(&a.code) == 1)
+			weir_job_wait(t.job, 1);
+	} while (a.code == WEIR_EFAILED);
+	ck_assert_int_eq(a.code, 0);
+	ck_ended(&t);
+	weir_job_status(t.job, &s);
+	end(&t);
+	finish_operators(&t, a.uri, uids, "/flink");
+	t.config.restore = "memory://job/flink";
+	start_ender(&t, 2, 0);
+	ck_ended(&t);
+	ck_assert_int_eq(atomic_load(&finish_calls), 1);
+	{
+		uint64_t first = s.rows_in;
+
+		weir_job_status(t.job, &s);
+		ck_assert_uint_eq(s.rows_in + first, 200001 + 10); /* the long input goes on; of the short one nothing is read again */
+	}
+	end(&t);
+	trial_fini(&t);
+}
+
 WEIR_TEST(a_job_is_refused_when_it_cannot_start)
 {
 	struct trial t;
