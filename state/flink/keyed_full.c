@@ -30,7 +30,11 @@ static bool take(const struct weir_type *t, struct weir_src *src, struct weir_sl
 {
 	const uint8_t *from = src->p;
 
-	if (weir_type_skip(t, src) != 0)
+	if (weir__keyed_is_number(t))
+		(void)weir_src_take(src, t->wire_min);
+	else
+		(void)!weir_type_skip(t, src);
+	if (src->code)
 		return false;
 	*out = (struct weir_slice){ from, (size_t)(src->p - from) };
 	return true;

@@ -27,6 +27,8 @@ static struct weir_slice take(const struct weir_type *t, struct weir_src *src)
 {
 	const uint8_t *from = src->p;
 
+	if (weir__keyed_is_number(t))
+		return weir_src_bytes(src, t->wire_min);
 	if (weir_type_skip(t, src) != 0)
 		return (struct weir_slice){ NULL, 0 };
 	return (struct weir_slice){ from, (size_t)(src->p - from) };

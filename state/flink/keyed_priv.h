@@ -36,6 +36,8 @@ bool weir__keyed_ambiguous(const struct weir_type *key, const struct weir_type *
 /* Bytes a value of this type always takes on the wire, or -1. */
 int weir__keyed_fixed_size(const struct weir_type *t);
 static inline bool weir__keyed_is_opaque(const struct weir_type *t) { return t->flags & WEIR_TYPE_OPAQUE || t->kind == WEIR_OPAQUE; }
+/* Any wire_min bytes are a value: nothing to walk over. */
+static inline bool weir__keyed_is_number(const struct weir_type *t) { return (t->kind >= WEIR_INT8 && t->kind <= WEIR_CHAR) || t->kind == WEIR_TIME_WINDOW; }
 
 /* ---- the search for the ends of values whose serializer is unknown (keyed_search.c) ---- */
 /* One section (state) of a HEAP key group from the first undelimited one on. */
