@@ -127,7 +127,7 @@ static struct weir_slice read_long_text(struct reader *r)
 	uint64_t n = weir_src_u64(r->src);
 
 	if (n > weir_src_left(r->src))
-		fail(r, WEIR_ECORRUPT, "a string of a Java object stream is longer than the data that follows");
+		fail(r, WEIR_ETRUNCATED, "a string of a Java object stream is longer than the data that follows");
 	return weir_src_bytes(r->src, (size_t)n);
 }
 
@@ -216,7 +216,7 @@ static void read_declared(struct reader *r, struct weir_java_class *c)
 {
 	c->nfields = weir_src_u16(r->src);
 	if (!r->src->code && c->nfields > weir_src_left(r->src) / 3)
-		fail(r, WEIR_ECORRUPT, "a class of a Java object stream has more fields than the data that follows");
+		fail(r, WEIR_ETRUNCATED, "a class of a Java object stream has more fields than the data that follows");
 	c->fields = room(r, c->nfields, sizeof(*c->fields));
 	for (uint16_t i = 0; i < c->nfields && !r->src->code; i++) {
 		c->fields[i].type = (char)weir_src_u8(r->src);
@@ -311,7 +311,7 @@ static void read_level(struct reader *r, const struct weir_java_class *c, uint32
 		return;
 	}
 	if (!r->src->code && c->nfields > weir_src_left(r->src))
-		fail(r, WEIR_ECORRUPT, "an object of a Java object stream ends inside its fields");
+		fail(r, WEIR_ETRUNCATED, "an object of a Java object stream ends inside its fields");
 	l->fields = room(r, c->nfields, sizeof(*l->fields));
 	for (uint16_t i = 0; i < c->nfields && !r->src->code; i++)
 		read_value(r, c->fields[i].type, depth, &l->fields[i]);

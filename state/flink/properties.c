@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A tiny reader and writer of Java object streams, as large as Flink's CheckpointProperties needs: class descriptors, objects,
- * strings, enum constants, references, null. Fields are booleans and object references.
+ * CheckpointProperties, a Java object: read with the parser of java_object.c, written from templates.
  *
  * 1. The reader understands by class and field name, not by position, so added fields do no harm.
- * 2. A grammar element outside this set makes the tail "not understood" (kept as raw bytes), never an error; only an early end is.
- * 3. Handles, fields and depth are capped by fixed tables: nothing is allocated.
- * 4. The writer produces byte for byte what Flink's own classes write (serial version UIDs included).
+ * 2. An object it does not know, or a stream outside the grammar, is "not understood" (kept as raw bytes), never an error; only an early end is.
+ * 3. The writer produces byte for byte what Flink's own classes write (serial version UIDs included).
  *
  * Pure; any thread.
  */
 #include "state/flink/properties.h"
 
-#include <string.h>
+#include "base/arena.h"
+#include "state/flink/java_object.h"
 
-enum { TC_NULL = 0x70, TC_REFERENCE, TC_CLASSDESC, TC_OBJECT, TC_STRING, TC_ENDBLOCKDATA = 0x78, TC_ENUM = 0x7e };
+enum { TC_NULL = 0x70, TC_REFERENCE, TC_CLASSDESC, TC_OBJECT, TC_STRING, TC_ENDBLOCKDATA = 0x78, TC_ENUM = 0x7e }; /* see java_object.c */
 #define JAVA_HEADER 0xaced0005u
 #define BASE_HANDLE 0x7e0000u
-#define MAX_HANDLES 64
-#define MAX_FIELDS 24
-#define MAX_DEPTH 8
 
 #define PACKAGE "org.apache.flink.runtime.checkpoint."
 #define PROPERTIES PACKAGE "CheckpointProperties"
@@ -28,212 +24,55 @@ enum { TC_NULL = 0x70, TC_REFERENCE, TC_CLASSDESC, TC_OBJECT, TC_STRING, TC_ENDB
 
 /* ---- reading ---- */
 
-struct java_field {
-	char type;
-	struct weir_slice name;
-};
-struct java_class {
-	struct weir_slice name;
-	uint8_t nfields;
-	struct java_field fields[MAX_FIELDS];
-	int super; /* handle, or -1 */
-};
-enum handle_kind { H_NONE, H_CLASS, H_STRING, H_ENUM, H_OBJECT };
-struct java_handle {
-	enum handle_kind kind;
-	struct weir_slice text; /* STRING, ENUM: the constant */
-	int index;              /* CLASS: of classes */
-};
-struct java_reader {
-	struct weir_src *s;
-	bool strange; /* outside the grammar above */
-	int nhandles, nclasses;
-	struct java_handle handles[MAX_HANDLES];
-	struct java_class classes[MAX_DEPTH * 2];
-	struct weir_snapshot_properties *out;
-	struct weir_slice type_class, type_name, format; /* what was found of the snapshot type */
-	bool is_properties;
-};
-
-static int read_content(struct java_reader *j, int depth, const struct java_field *field);
-
-static bool stopped(const struct java_reader *j) { return j->s->code || j->strange; }
-
-static int give_up(struct java_reader *j)
+static enum weir_snapshot_kind kind_of(const struct weir_java_node *type)
 {
-	j->strange = true;
-	return -1;
-}
-
-static int new_handle(struct java_reader *j, enum handle_kind kind)
-{
-	if (j->nhandles == MAX_HANDLES)
-		return give_up(j);
-	j->handles[j->nhandles] = (struct java_handle){ .kind = kind };
-	return j->nhandles++;
-}
-
-static bool is_text(struct weir_slice s, const char *text) { return s.len == strlen(text) && memcmp(s.ptr, text, s.len) == 0; }
-
-static int read_reference(struct java_reader *j)
-{
-	uint32_t at = weir_src_u32(j->s) - BASE_HANDLE;
-
-	return at < (uint32_t)j->nhandles ? (int)at : give_up(j);
-}
-
-/* A class descriptor, a reference to one, or null. Returns its handle or -1. */
-static int read_class(struct java_reader *j, int depth)
-{
-	uint8_t tc = weir_src_u8(j->s);
-	struct java_class *c;
-	int h;
-
-	if (stopped(j) || tc == TC_NULL)
-		return -1;
-	if (tc == TC_REFERENCE) {
-		h = read_reference(j);
-		return h >= 0 && j->handles[h].kind == H_CLASS ? h : give_up(j);
-	}
-	if (tc != TC_CLASSDESC || depth >= MAX_DEPTH || j->nclasses == (int)(sizeof(j->classes) / sizeof(j->classes[0])))
-		return give_up(j);
-	c = &j->classes[j->nclasses];
-	*c = (struct java_class){ .name = weir_src_utf(j->s), .super = -1 };
-	weir_src_u64(j->s); /* serial version UID */
-	h = new_handle(j, H_CLASS);
-	if (h < 0)
-		return -1;
-	j->handles[h].index = j->nclasses++;
-	weir_src_u8(j->s); /* flags */
-	uint16_t n = weir_src_u16(j->s);
-	if (n > MAX_FIELDS)
-		return give_up(j);
-	for (uint16_t i = 0; i < n && !stopped(j); i++) {
-		c->fields[i] = (struct java_field){ .type = (char)weir_src_u8(j->s), .name = weir_src_utf(j->s) };
-		if (c->fields[i].type == 'L')
-			read_content(j, depth + 1, NULL); /* the type's name */
-		else if (c->fields[i].type != 'Z' && !j->s->code)
-			give_up(j);
-	}
-	c->nfields = (uint8_t)n;
-	if (weir_src_u8(j->s) != TC_ENDBLOCKDATA && !j->s->code)
-		give_up(j);
-	c->super = read_class(j, depth + 1);
-	return stopped(j) ? -1 : h;
-}
-
-static void take_boolean(struct java_reader *j, struct weir_slice name, bool v)
-{
-	struct weir_snapshot_properties *p = j->out;
-	const struct { const char *name; bool *to; } fields[] = {
-		{ "discardCancelled", &p->discard_cancelled }, { "discardFailed", &p->discard_failed }, { "discardFinished", &p->discard_finished },
-		{ "discardSubsumed", &p->discard_subsumed }, { "discardSuspended", &p->discard_suspended }, { "forced", &p->forced },
-		{ "unclaimed", &p->unclaimed },
+	static const struct { const char *class_name, *name; enum weir_snapshot_kind kind; } kinds[] = {
+		{ CHECKPOINT_TYPE, "Checkpoint", WEIR_SNAPSHOT_CHECKPOINT },
+		{ CHECKPOINT_TYPE, "Full Checkpoint", WEIR_SNAPSHOT_FULL_CHECKPOINT },
+		{ SAVEPOINT_TYPE, "Savepoint", WEIR_SNAPSHOT_SAVEPOINT },
+		{ SAVEPOINT_TYPE, "Suspend Savepoint", WEIR_SNAPSHOT_SUSPEND },
+		{ SAVEPOINT_TYPE, "Terminate Savepoint", WEIR_SNAPSHOT_TERMINATE },
 	};
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (is_text(name, fields[i].name))
-			*fields[i].to = v;
-}
-
-static void read_fields(struct java_reader *j, int class_handle, int depth)
-{
-	const struct java_class *c = &j->classes[j->handles[class_handle].index];
-	struct weir_slice class_name = c->name;
-
-	if (c->super >= 0) { /* fields of the super class come first */
-		if (depth >= MAX_DEPTH)
-			give_up(j);
-		else
-			read_fields(j, c->super, depth + 1);
-	}
-	for (uint8_t i = 0; i < c->nfields && !stopped(j); i++) {
-		if (c->fields[i].type == 'Z')
-			take_boolean(j, c->fields[i].name, weir_src_bool(j->s));
-		else
-			read_content(j, depth + 1, &c->fields[i]);
-	}
-	if (is_text(class_name, PROPERTIES))
-		j->is_properties = true;
-	else if (is_text(class_name, CHECKPOINT_TYPE) || is_text(class_name, SAVEPOINT_TYPE))
-		j->type_class = class_name;
-}
-
-/* Any object; field says where it belongs, or NULL. Returns its handle or -1. */
-static int read_content(struct java_reader *j, int depth, const struct java_field *field)
-{
-	uint8_t tc = weir_src_u8(j->s);
-	int h = -1, class_;
-
-	if (stopped(j) || tc == TC_NULL)
-		return -1;
-	if (depth >= MAX_DEPTH)
-		return give_up(j);
-	switch (tc) {
-	case TC_REFERENCE:
-		h = read_reference(j);
-		break;
-	case TC_STRING:
-		h = new_handle(j, H_STRING);
-		if (h >= 0)
-			j->handles[h].text = weir_src_utf(j->s);
-		break;
-	case TC_ENUM:
-		class_ = read_class(j, depth + 1);
-		h = class_ < 0 ? give_up(j) : new_handle(j, H_ENUM);
-		if (h >= 0) {
-			int name = read_content(j, depth + 1, NULL);
-
-			if (name >= 0)
-				j->handles[h].text = j->handles[name].text;
-		}
-		break;
-	case TC_OBJECT:
-		class_ = read_class(j, depth + 1);
-		h = class_ < 0 ? give_up(j) : new_handle(j, H_OBJECT);
-		if (h >= 0)
-			read_fields(j, class_, depth + 1);
-		break;
-	default:
-		return give_up(j);
-	}
-	if (stopped(j) || h < 0 || !field)
-		return h;
-	if (is_text(field->name, "name") && j->handles[h].kind == H_STRING)
-		j->type_name = j->handles[h].text;
-	else if (is_text(field->name, "formatType") && j->handles[h].kind == H_ENUM)
-		j->format = j->handles[h].text;
-	return h;
-}
-
-static enum weir_snapshot_kind kind_of(const struct java_reader *j)
-{
-	if (j->strange || !j->is_properties)
-		return WEIR_SNAPSHOT_UNKNOWN;
-	if (is_text(j->type_class, CHECKPOINT_TYPE))
-		return is_text(j->type_name, "Checkpoint") ? WEIR_SNAPSHOT_CHECKPOINT :
-		       is_text(j->type_name, "Full Checkpoint") ? WEIR_SNAPSHOT_FULL_CHECKPOINT : WEIR_SNAPSHOT_UNKNOWN;
-	if (is_text(j->type_class, SAVEPOINT_TYPE))
-		return is_text(j->type_name, "Savepoint") ? WEIR_SNAPSHOT_SAVEPOINT :
-		       is_text(j->type_name, "Suspend Savepoint") ? WEIR_SNAPSHOT_SUSPEND :
-		       is_text(j->type_name, "Terminate Savepoint") ? WEIR_SNAPSHOT_TERMINATE : WEIR_SNAPSHOT_UNKNOWN;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (weir_java_is(type, kinds[i].class_name) && weir_java_text_is(weir_java_node_of(type, "name"), kinds[i].name))
+			return kinds[i].kind;
 	return WEIR_SNAPSHOT_UNKNOWN;
+}
+
+static void take_properties(const struct weir_java_node *o, struct weir_snapshot_properties *p)
+{
+	const struct weir_java_node *type = weir_java_node_of(o, "checkpointType");
+
+	if (!weir_java_is(o, PROPERTIES) || kind_of(type) == WEIR_SNAPSHOT_UNKNOWN)
+		return;
+	p->kind = kind_of(type);
+	p->native = weir_java_text_is(weir_java_node_of(type, "formatType"), "NATIVE");
+	p->discard_cancelled = weir_java_int_of(o, "discardCancelled", 0);
+	p->discard_failed = weir_java_int_of(o, "discardFailed", 0);
+	p->discard_finished = weir_java_int_of(o, "discardFinished", 0);
+	p->discard_subsumed = weir_java_int_of(o, "discardSubsumed", 0);
+	p->discard_suspended = weir_java_int_of(o, "discardSuspended", 0);
+	p->forced = weir_java_int_of(o, "forced", 0);
+	p->unclaimed = weir_java_int_of(o, "unclaimed", 0);
 }
 
 void weir_properties_read(struct weir_src *s, struct weir_snapshot_properties *out)
 {
 	struct weir_snapshot_properties p = { .raw = { s->p, weir_src_left(s) } };
-	struct java_reader j = { .s = s, .out = &p };
+	struct weir_arena tree = { 0 };
+	struct weir_src java = *s;
+	struct weir_java_value v;
 
 	if (weir_src_u32(s) != JAVA_HEADER)
 		weir_src_fail(s, WEIR_ECORRUPT, "the checkpoint properties are no Java object stream");
-	read_content(&j, 0, NULL);
-	p.kind = kind_of(&j);
-	p.native = is_text(j.format, "NATIVE");
-	if (p.kind == WEIR_SNAPSHOT_UNKNOWN)
-		p = (struct weir_snapshot_properties){ .raw = p.raw };
-	if (j.strange && !s->code)
-		s->p = s->end;
+	if (!s->code && weir_java_read(&java, &tree, &v) == 0)
+		take_properties(v.u.node, &p);
+	if (!s->code && (!java.code || java.code == WEIR_ETRUNCATED || java.code == WEIR_ENOMEM))
+		*s = java;
+	else if (!s->code)
+		s->p = s->end; /* not understood: kept as it is */
+	weir_arena_fini(&tree);
 	weir_src_end(s, "bytes follow the checkpoint properties");
 	if (!s->code)
 		*out = p;
