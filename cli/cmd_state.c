@@ -188,7 +188,13 @@ static int verify_run(const struct weir_args *args, struct weir_error *err)
 {
 	struct weir_sink sink = { .put = weir_cli_put, .err = WEIR_ERROR_INIT };
 	struct weir_verify_result r;
-	int rc = weir_state_verify(args->words[0], args->json, &sink, &r, err);
+	char *uri = NULL;
+	int rc = weir_locate(args->words[0], &uri, err);
+
+	if (rc)
+		return rc;
+	rc = weir_state_verify(uri, args->json, &sink, &r, err);
+	free(uri);
 
 	if (weir_sink_close(&sink, rc ? NULL : err) && rc == 0)
 		rc = sink.code;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* weir state migrate: options in, statetool's function. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
+#include "statetool/locate.h"
 #include "statetool/migrate.h"
 
 static const struct weir_option options[] = {
@@ -22,9 +24,10 @@ static int run(const struct weir_args *args, struct weir_error *err)
 	struct weir_schema_change changes[128];
 	const char *format = weir_args_value(args, "format");
 	struct weir_migrate_options o = {
-		.in = args->words[0], .out = args->nwords > 1 ? args->words[1] : NULL, .op = weir_args_value(args, "operator"), .state = weir_args_value(args, "state"),
+		.out = args->nwords > 1 ? args->words[1] : NULL, .op = weir_args_value(args, "operator"), .state = weir_args_value(args, "state"),
 		.changes = changes, .order = weir_args_value(args, "order"), .dry_run = weir_args_has(args, "dry-run"), .json = args->json,
 	};
+	char *in = NULL;
 	int rc;
 
 	for (size_t i = 0; i < args->ngiven; i++) { /* in the order they were given */
@@ -41,7 +44,11 @@ static int run(const struct weir_args *args, struct weir_error *err)
 		return weir_error_set(err, WEIR_EINVALID, "--format: '%s' is no Flink release from 1.10 to 2.3", format);
 	if (!o.out && !o.dry_run)
 		return weir_error_set(err, WEIR_EINVALID, "where to? usage: weir state migrate IN OUT (or --dry-run)");
-	rc = weir_state_migrate(&o, &sink, err);
+	rc = weir_locate(args->words[0], &in, err);
+	o.in = in;
+	if (rc == 0)
+		rc = weir_state_migrate(&o, &sink, err);
+	free(in);
 	if (weir_sink_close(&sink, rc ? NULL : err) && rc == 0)
 		rc = sink.code;
 	return rc;

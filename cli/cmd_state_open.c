@@ -13,10 +13,14 @@
 int weir_opened_ckpt(const struct weir_args *args, const char *path, struct weir_ckpt **out, struct weir_error *err)
 {
 	int64_t at = -1;
+	char *uri = NULL;
 	int rc = weir_args_i64(args, "at", 0, INT64_MAX, &at, err);
 
 	if (rc == 0)
-		rc = at < 0 ? weir_ckpt_open(path, out, err) : weir_ckpt_open_at(path, at, out, err);
+		rc = weir_locate(path, &uri, err);
+	if (rc == 0)
+		rc = at < 0 ? weir_ckpt_open(uri, out, err) : weir_ckpt_open_at(uri, at, out, err);
+	free(uri);
 	if (rc == 0 && (*out)->moved_from && !args->json)
 		fprintf(stderr, "note: files recorded under %s are taken from %s\n", (*out)->moved_from, (*out)->moved_to);
 	return rc;

@@ -8,10 +8,125 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fs-abstraction/fs_archive.h"
+#include "fs-abstraction/fs_layers.h"
 #include "fs-abstraction/path.h"
 
 enum { TEXT_MAX = 512 };
 
+/* ---- archives ---- */
+struct inside {
+	char *dir;        /* the common directory of what was found */
+	uint32_t n;
+	bool checkpoints; /* all are chk-N */
+	char list[400];
+	size_t used;
+	bool nomem;
+};
+
+static int take_metadata(void *arg, const char *path, uint64_t size)
+{
+	struct inside *in = arg;
+	char *dir;
+
+	(void)size;
+	if (strcmp(weir_path_name(path), "_metadata") != 0)
+		return 0;
+	dir = weir_path_parent(path);
+	if (!dir) {
+		in->nomem = true;
+		return 1;
+	}
+	in->checkpoints = (in->n == 0 || in->checkpoints) && strncmp(weir_path_name(dir), "chk-", 4) == 0;
+	if (in->used < sizeof(in->list) - 1)
+		in->used += (size_t)snprintf(in->list + in->used, sizeof(in->list) - in->used, "%s%s", in->n ? ", " : "", dir);
+	in->n++;
+	while (in->dir && !weir_path_is_within(dir, in->dir) && strcmp(in->dir, "/") != 0) {
+		char *up = weir_path_parent(in->dir);
+
+		free(in->dir);
+		in->dir = up;
+		in->nomem |= !up;
+	}
+	if (in->n == 1)
+		in->dir = dir;
+	else
+		free(dir);
+	return in->nomem;
+}
+
+static int choose_inside(struct weir_fs *fs, const char *archive, char **out, struct weir_error *err)
+{
+	struct inside in = { 0 };
+	int rc = 0;
+
+	(void)weir_fs_archive_each(fs, take_metadata, &in);
+	if (in.nomem)
+		rc = weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	else if (!in.n)
+		rc = weir_error_at(err, WEIR_ENOTFOUND, archive, WEIR_NO_OFFSET, "there is no savepoint in this archive: none of its files is called _metadata");
+	else if (in.n > 1 && !in.checkpoints)
+		rc = weir_error_at(err, WEIR_EINVALID, archive, WEIR_NO_OFFSET, "there are %u savepoints or checkpoints in this archive; name one as %s!DIR: %s%s", in.n, archive, in.list,
+				   in.used >= sizeof(in.list) - 1 ? "..." : "");
+	if (rc)
+		free(in.dir);
+	else
+		*out = in.dir;
+	return rc;
+}
+
+static bool looks_like_archive(const char *path)
+{
+	uint8_t start[512];
+	struct weir_fs_in *in;
+	size_t n = 0;
+	bool yes;
+
+	if (weir_fs_open(weir_fs_local, path, &in, NULL))
+		return false;
+	yes = weir_fs_read_at(in, start, sizeof(start), 0, &n, NULL) == 0 && weir_fs_is_archive((struct weir_slice){ start, n });
+	weir_fs_in_close(in);
+	return yes;
+}
+
+int weir_locate(const char *path, char **out_uri, struct weir_error *err)
+{
+	static const char *const schemes[] = { "archive", "archive2", "archive3", "archive4" };
+	static unsigned used;
+	const char *bang = strstr(path, "!/");
+	char *file = bang ? strndup(path, (size_t)(bang - path)) : strdup(path), *full = NULL, *inside = NULL;
+	struct weir_fs *fs = NULL, *local;
+	int rc = file ? weir_fs_resolve(file, &local, &full, NULL) : WEIR_ENOMEM;
+
+	if (rc || local != weir_fs_local || !looks_like_archive(full)) {
+		*out_uri = strdup(path);
+		rc = *out_uri ? 0 : weir_error_set(err, WEIR_ENOMEM, "out of memory");
+		goto out;
+	}
+	if (used == sizeof(schemes) / sizeof(schemes[0])) {
+		rc = weir_error_set(err, WEIR_EUNSUPPORTED, "more than %u archives at once", used);
+		goto out;
+	}
+	rc = weir_fs_archive_open(full, schemes[used], &fs, err);
+	if (rc == 0)
+		rc = bang ? (inside = strdup(bang + 1)) ? 0 : weir_error_set(err, WEIR_ENOMEM, "out of memory") : choose_inside(fs, full, &inside, err);
+	if (rc == 0)
+		rc = weir_fs_register(schemes[used], fs, err);
+	if (rc == 0) {
+		used++;
+		*out_uri = weir_fs_uri(fs, inside);
+		rc = *out_uri ? 0 : weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	} else if (fs) {
+		weir_fs_archive_close(fs);
+	}
+out:
+	free(inside);
+	free(full);
+	free(file);
+	return rc;
+}
+
+/* ---- a checkpoint by its number ---- */
 struct candidates {
 	struct weir_fs *fs;
 	const char *root;
@@ -76,7 +191,13 @@ int weir_ckpt_open_at(const char *uri, int64_t id, struct weir_ckpt **out, struc
 		return rc;
 	snprintf(c.name, sizeof(c.name), "chk-%lld", (long long)id);
 	c.root = root;
-	rc = weir_fs_list(c.fs, root, look, &c, err);
+	if (strcmp(weir_path_name(root), c.name) == 0 && has_metadata(c.fs, root)) { /* it is that one itself */
+		c.found = strdup(root);
+		c.nfound = 1;
+		rc = c.found ? 0 : WEIR_ENOMEM;
+	} else {
+		rc = weir_fs_list(c.fs, root, look, &c, err);
+	}
 	if (rc == WEIR_ENOMEM)
 		weir_error_set(err, rc, "out of memory");
 	else if (rc == 0 && !c.nfound)

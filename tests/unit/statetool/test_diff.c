@@ -87,6 +87,13 @@ static void plain_diff(struct weir_view *a, struct weir_view *b, const char *op,
 			r->changed++;
 	}
 	r->added = p[1].n - r->same - r->changed;
+	for (int side = 0; side < 2; side++) {
+		for (size_t i = 0; i < p[side].n; i++) {
+			weir_buf_fini(&p[side].items[i].key);
+			weir_buf_fini(&p[side].items[i].value);
+		}
+		free(p[side].items);
+	}
 }
 
 static uint64_t lines(const struct weir_buf *b, const char *text)

@@ -37,7 +37,9 @@ static struct weir_slice wire(const struct weir_type *t, const char *json)
 	struct weir_buf b = { 0 };
 
 	ck_ok(weir_type_from_json(t, json, strlen(json), false, &b, &err));
-	return weir_buf_slice(&b);
+	struct weir_slice s = { weir_arena_copy(&mem, b.data, b.len), b.len };
+	weir_buf_fini(&b);
+	return s;
 }
 
 WEIR_TEST(records_become_columns)

@@ -28,28 +28,29 @@ static const char *const value_json =
 struct fixture {
 	struct weir_state_info state;
 	struct weir_entry entry;
-	struct weir_buf key, ns, value;
 };
 
-static void wire(const struct weir_type *t, const char *json, struct weir_buf *out)
+static struct weir_slice wire(const struct weir_type *t, const char *json)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_buf b = { 0 };
+	struct weir_slice s;
 
-	ck_ok(weir_type_from_json(t, json, strlen(json), false, out, &err));
+	ck_ok(weir_type_from_json(t, json, strlen(json), false, &b, &err));
+	s = (struct weir_slice){ weir_arena_copy(&mem, b.data, b.len), b.len };
+	weir_buf_fini(&b);
+	return s;
 }
 
 static struct fixture *fixture(void)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = weir_arena_zero(&mem, sizeof(*f));
 	struct weir_error err = WEIR_ERROR_INIT;
 	struct weir_type *pair[] = { &weir_string, &weir_int32 };
 
 	f->state = (struct weir_state_info){ .kind = WEIR_STATE_VALUE, .name = (char *)"stat", .key = weir_type_tuple(&mem, 2, pair, &err), .ns = &weir_time_window, .value = record() };
-	wire(f->state.key, "[\"GRB\",-3]", &f->key);
-	wire(f->state.ns, "{\"start\":1000,\"end\":2000}", &f->ns);
-	wire(f->state.value, value_json, &f->value);
-	f->entry = (struct weir_entry){ .state = &f->state, .subtask = 1, .key_group = 42, .key = weir_buf_slice(&f->key), .ns = weir_buf_slice(&f->ns),
-					.value = weir_buf_slice(&f->value), .index = -1 };
+	f->entry = (struct weir_entry){ .state = &f->state, .subtask = 1, .key_group = 42, .key = wire(f->state.key, "[\"GRB\",-3]"),
+					.ns = wire(f->state.ns, "{\"start\":1000,\"end\":2000}"), .value = wire(f->state.value, value_json), .index = -1 };
 	return f;
 }
 
@@ -178,9 +179,7 @@ WEIR_TEST(time_to_live_is_looked_through)
 	struct weir_type *pair[] = { &weir_int32, &weir_int64 };
 
 	f->state.value = weir_type_ttl(&mem, weir_type_tuple(&mem, 2, pair, &err), &err);
-	weir_buf_clear(&f->value);
-	wire(f->state.value, "{\"ttl\":99,\"value\":[5,6]}", &f->value);
-	f->entry.value = weir_buf_slice(&f->value);
+	f->entry.value = wire(f->state.value, "{\"ttl\":99,\"value\":[5,6]}");
 	holds(f, "value.ttl == 99 && value[0] == 5 && value.f1 == 6 && value.value[1] == 6 && len(value) == 2", true);
 }
 
