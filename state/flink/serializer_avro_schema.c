@@ -13,6 +13,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { DEPTH = 100, MAX_FIXED = 64 << 20 };
@@ -186,6 +187,25 @@ static void read_fields(struct reader *r, const cJSON *list, struct weir__avro *
 	}
 }
 
+static int by_text(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/* Fields and symbols have different names. */
+static void check_names(struct reader *r, const struct weir__avro *s)
+{
+	const char **sorted = r->src->code ? NULL : malloc((s->n + (size_t)1) * sizeof(*sorted));
+
+	if (!sorted) {
+		weir_src_fail(r->src, WEIR_ENOMEM, "out of memory for an Avro schema");
+		return;
+	}
+	memcpy(sorted, s->names, s->n * sizeof(*sorted));
+	qsort(sorted, s->n, sizeof(*sorted), by_text);
+	for (uint32_t i = 1; i < s->n; i++)
+		if (strcmp(sorted[i - 1], sorted[i]) == 0)
+			bad(r, "an Avro record or enum has a name twice");
+	free(sorted);
+}
+
 static struct weir__avro *read_named(struct reader *r, const cJSON *j, const char *type, const char *outer, uint32_t depth)
 {
 	bool record = strcmp(type, "record") == 0 || strcmp(type, "error") == 0, fixed = strcmp(type, "fixed") == 0;
@@ -213,6 +233,7 @@ static struct weir__avro *read_named(struct reader *r, const cJSON *j, const cha
 		read_fields(r, list, s, space, depth);
 	else
 		read_symbols(r, list, s);
+	check_names(r, s);
 	return s;
 }
 

@@ -332,10 +332,15 @@ static void walk_map(struct walk *w, const struct weir__avro *s)
 
 static void put_time(struct walk *w, enum weir__avro_logical logical, int64_t v)
 {
+	size_t at = w->out->len;
+
 	weir_buf_u8(w->out, '"');
-	if (!weir__avro_time_text(w->out, logical, v))
-		weir_buf_printf(w->out, "%lld", (long long)v);
-	weir_buf_u8(w->out, '"');
+	if (weir__avro_time_text(w->out, logical, v)) {
+		weir_buf_u8(w->out, '"');
+	} else { /* java.time has no such moment */
+		w->out->len = at < w->out->len ? at : w->out->len;
+		weir_json_i64(w->out, v);
+	}
 }
 
 static void walk_number(struct walk *w, const struct weir__avro *s)
