@@ -29,6 +29,7 @@ struct writing {
 	struct weir_buf key, ns, user_key, value;
 	struct weir_buf window;
 	const struct weir__pane *pane;        /* that the slots being written are of, when their state is kept by window */
+	const void *aside;                    /* second source of all rows of a plan, where it is not each one's cell */
 	struct weir__row_plan plan;           /* size 0: entries are written one by one */
 	const uint8_t *slots[BATCH], *cells[BATCH];
 	struct weir_error *err;
@@ -244,11 +245,11 @@ static int write_rows(struct writing *w, const struct weir__part *p, const uint8
 
 			memcpy(&tag, slots, sizeof(tag));
 			w->slots[full] = slots;
-			w->cells[full] = (const uint8_t *)w->pane;
+			w->cells[full] = w->aside;
 			full += tag != 0;
 		}
 		n -= part;
-		if (full && (timer || p->layout.in_cell))
+		if (full && !w->aside && (timer || p->layout.in_cell))
 			code = find_cells(w, p, full, timer ? p->layout.key_off : p->layout.value_off);
 		if (full && !code)
 			code = weir_keyed_writer_rows(w->w, full, w->plan.size, &room, w->err);
@@ -354,12 +355,55 @@ static int write_panes(struct writing *w, const struct weir__part *p, uint32_t g
 	struct weir__pane_walk walk = walk_panes(w, p, g);
 	int code = 0;
 
-	while (!code && (w->pane = weir__pane_walk_pane(&walk)) != NULL)
+	while (!code && (w->aside = w->pane = weir__pane_walk_pane(&walk)) != NULL)
 		code = write_table(w, p, &w->pane->table);
+	w->aside = NULL;
 	return code;
 }
 
-/* The timers that panes stand for. Their keys have been relocated in the image: the state has been written before. */
+struct pane_timer { /* what the timers of a pane for one time have in common */
+	int64_t time;
+	struct weir_window window;
+};
+
+/* As plan_rows, from slots of the state and a struct pane_timer. */
+static bool plan_pane_timers(struct writing *w, const struct weir__part *p)
+{
+	const struct weir__layout *l = &p->layout;
+	uint32_t key_size = weir__row_size(l->key);
+	struct weir_keyed_row row;
+
+	w->plan.size = 0;
+	if (!key_size)
+		return false;
+	weir_keyed_writer_row(w->w, key_size, weir__row_size(&weir_time_window), 0, &row);
+	return row.size && weir__row_begin(&w->plan, row.bytes, row.size) && weir__row_add_timestamp(&w->plan, 1, offsetof(struct pane_timer, time), (uint32_t)row.timestamp) &&
+	       weir__row_add(&w->plan, l->key, 0, l->key_off, (uint32_t)row.key) &&
+	       weir__row_add(&w->plan, &weir_time_window, 1, offsetof(struct pane_timer, window), (uint32_t)row.ns) && weir__row_end(&w->plan);
+}
+
+static int write_pane_timer_rows(struct writing *w, const struct weir__part *timers, uint32_t g)
+{
+	struct weir__pane_walk walk = walk_panes(w, timers->windows, g);
+	const struct weir__pane *pane;
+	int code = 0;
+
+	while (!code && (pane = weir__pane_walk_pane(&walk)) != NULL) {
+		int64_t times[2];
+		uint32_t n = weir__windows_times(timers->lateness_ms, pane, times);
+
+		for (uint32_t i = 0; i < n && !code; i++) {
+			struct pane_timer timer = { times[i], pane->window };
+
+			w->aside = &timer;
+			code = write_table(w, timers->windows, &pane->table);
+		}
+	}
+	w->aside = NULL;
+	return code;
+}
+
+/* Where keys differ in size. They have been relocated in the image: the state has been written before. */
 static int write_pane_timers(struct writing *w, const struct weir__part *timers, uint32_t g)
 {
 	const struct weir__part *p = timers->windows;
@@ -400,7 +444,7 @@ static int write_part(struct writing *w, uint32_t number, uint32_t g)
 	plan_rows(w, p);
 	code = p->by_window ? write_panes(w, p, g) : write_table(w, p, &p->tables[g]);
 	if (!code && p->windows)
-		code = write_pane_timers(w, p, g);
+		code = plan_pane_timers(w, p->windows) ? write_pane_timer_rows(w, p, g) : write_pane_timers(w, p, g);
 	return code;
 }
 
