@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a job, shared by job.c (life), job_tasks.c (tasks and channels) and job_checkpoint.c (requests, files, answers). */
+/* The inside of a job, shared by job.c (from outside), job_life.c (its states), job_tasks.c (tasks and channels) and job_checkpoint.c (requests, files, answers). */
 #ifndef WEIR_RUNTIME_JOB_PRIV_H
 #define WEIR_RUNTIME_JOB_PRIV_H
 
@@ -87,10 +87,18 @@ struct weir_job {
 	void *on_event_arg;
 };
 
+/* job.c */
 int64_t weir__job_now_ms(const struct weir_job *j); /* monotonic */
 void weir__job_post(struct weir_job *j, struct weir_job_event *e); /* takes it over; any thread */
+struct weir_job_event *weir__job_take_events(struct weir_job *j);
+void weir__job_drop_events(struct weir_job *j);
 void weir__job_say(struct weir_job *j, const char *fmt, ...) WEIR_PRINTF(2, 3);
+
+/* job_life.c */
+int64_t weir__job_step(struct weir_actor *a);
+int weir__job_open_restore(struct weir_job *j, const char *uri, struct weir_error *err);
 void weir__job_fail(struct weir_job *j, const struct weir_error *why);
+void weir__job_over(struct weir_job *j, enum weir_job_state s);
 
 /* job_tasks.c */
 int weir__job_check_fit(struct weir_job *j, const struct weir_ckpt *c, struct weir_error *err);
