@@ -43,20 +43,15 @@ static uint8_t *home_to_write(struct weir_state *s)
 
 /* ---- lists ---- */
 
-/* One more into a list that has room. False: take the long way. */
-static bool add_in_place(struct weir_state *s, const void *item)
+/* One more into a list that exists, in its home slot. False: take the long way. */
+static bool add_at_home(struct weir_state *s, const void *item)
 {
 	uint8_t *slot = s->list && weir__is_flat(s->value) && s->value->size ? home_to_write(s) : NULL;
 	struct weir__list *list = slot ? weir__slot_value(&s->layout, slot) : NULL;
-	char *to;
 
-	if (!list || list->count == list->cap)
-		return false;
-	to = (char *)list->items + (size_t)list->count * s->value->size;
-	weir__space_touch(weir__space_of(s), NULL, to, s->value->size);
-	memcpy(to, item, s->value->size);
-	list->count++;
-	return true;
+	if (list && list->count == list->cap)
+		item = weir__backend_stage(s->b, item, s->value->size); /* it may lie in the list that is about to move */
+	return list && item && weir__list_add(s->value, list, weir__space_of(s), item);
 }
 
 int weir_state_list_add(struct weir_state *s, const void *ns, const void *item, struct weir_error *err)
@@ -65,7 +60,7 @@ int weir_state_list_add(struct weir_state *s, const void *ns, const void *item, 
 	uint8_t *slot;
 	int code;
 
-	if (add_in_place(s, item))
+	if (add_at_home(s, item))
 		return 0;
 	code = weir__state_enter(s, true, false, err);
 	if (code)
@@ -158,16 +153,29 @@ int weir_state_map_get(struct weir_state *s, const void *ns, const void *user_ke
 	return 0;
 }
 
-/* The value of an entry that exists, made writable. NULL: take the long way. */
-static void *edit_in_place(struct weir_state *s, const void *user_key)
+/* The value of an entry, made if absent, of a map that exists in its home slot. NULL: take the long way. */
+static void *edit_at_home(struct weir_state *s, const void *user_key, bool *out_created)
 {
 	uint8_t *slot = s->map && weir__is_flat(s->value) ? weir__state_home(s) : NULL, *e;
+	struct weir__space *space = weir__space_of(s);
+	struct weir__map *m;
+	uint32_t tag;
 
-	e = slot ? weir__map_find(&s->entries, weir__slot_value(&s->layout, slot), entry_tag(s, user_key), user_key) : NULL;
-	if (!e || weir__map_entry_null(e))
+	if (!slot)
 		return NULL;
-	weir__space_touch(weir__space_of(s), NULL, e, s->entries.entry_size);
-	return e + s->entries.value_off;
+	m = weir__slot_value(&s->layout, slot);
+	tag = entry_tag(s, user_key);
+	e = weir__map_find(&s->entries, m, tag, user_key);
+	*out_created = !e;
+	if (!e) {
+		weir__table_touch(weir__table_of(s), &s->layout, space, slot);
+		e = weir__map_add(&s->entries, m, space, tag, user_key);
+	} else if (!weir__map_entry_null(e)) {
+		weir__space_touch(space, NULL, e, s->entries.entry_size);
+	} else {
+		return NULL;
+	}
+	return e ? e + s->entries.value_off : NULL;
 }
 
 int weir_state_map_edit(struct weir_state *s, const void *ns, const void *user_key, void **out_value, bool *out_created, struct weir_error *err)
@@ -179,11 +187,11 @@ int weir_state_map_edit(struct weir_state *s, const void *ns, const void *user_k
 	void *v;
 	int code;
 
-	v = edit_in_place(s, user_key);
+	v = edit_at_home(s, user_key, &created);
 	if (v) {
 		*out_value = v;
 		if (out_created)
-			*out_created = false;
+			*out_created = created;
 		return 0;
 	}
 	code = weir__state_enter(s, false, true, err);

@@ -123,6 +123,16 @@ static bool grow_map(const struct weir__map_layout *l, struct weir__map *m, stru
 	return true;
 }
 
+static bool copy_key(const struct weir__map_layout *l, struct weir__space *s, uint8_t *e, const void *key)
+{
+	if (l->key->size)
+		memcpy(e + l->key_off, key, l->key->size);
+	if (weir__value_own(s, l->key, e + l->key_off))
+		return true;
+	weir__value_free(s, l->key, e + l->key_off);
+	return false;
+}
+
 uint8_t *weir__map_add(const struct weir__map_layout *l, struct weir__map *m, struct weir__space *s, uint32_t tag, const void *key)
 {
 	uint8_t *e;
@@ -131,14 +141,13 @@ uint8_t *weir__map_add(const struct weir__map_layout *l, struct weir__map *m, st
 		return NULL;
 	e = weir__map_entry(l, m, m->count);
 	weir__space_touch(s, NULL, e, l->entry_size);
-	memset(e, 0, l->entry_size);
+	for (uint32_t i = 0; i < l->entry_size; i += 8) /* a few words: no call */
+		memset(e + i, 0, 8);
 	memcpy(e, &tag, 4);
-	if (l->key->size)
-		memcpy(e + l->key_off, key, l->key->size);
-	if (!weir__value_own(s, l->key, e + l->key_off)) {
-		weir__value_free(s, l->key, e + l->key_off);
+	if (l->key_eq == WEIR__EQ_STR && ((const struct weir_str *)key)->len <= WEIR_STR_INLINE)
+		memcpy(e + l->key_off, key, sizeof(struct weir_str));
+	else if (!copy_key(l, s, e, key))
 		return NULL;
-	}
 	if (m->index)
 		index_add(m, s, tag, m->count);
 	m->count++;
