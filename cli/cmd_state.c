@@ -155,6 +155,8 @@ const struct weir_command weir_cmd_state_get = {
 };
 
 /* ---- dump ---- */
+static const struct weir_option dump_options[] = { WEIR_OPT_AT, WEIR_OPT_CLASSES, { NULL, NULL, NULL, NULL, 0 } };
+
 static int dump_run(const struct weir_args *args, struct weir_error *err)
 {
 	struct weir_opened o;
@@ -179,6 +181,7 @@ const struct weir_command weir_cmd_state_dump = {
 	.about = "One JSON object per entry, in the order and form that a dump by Flink's own classes has, and a last line with counts and a hash.\n"
 		 "Status 7 when entries are damaged; they are printed as far as they go, with the reason.",
 	.examples = "  diff <(weir state dump a) <(weir state dump b)",
+	.options = dump_options,
 	.flags = WEIR_COMMAND_FILES,
 	.run = dump_run,
 };

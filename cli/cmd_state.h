@@ -21,9 +21,10 @@ struct weir_opened {
 #define WEIR_OPT_UID { NULL, "uid", "UID", "a uid the job uses, to name operators of savepoints that hold no uids", WEIR_OPT_REPEAT }
 #define WEIR_OPT_UIDS { NULL, "uids", "FILE", "a file that has uids in it: a list, a job's source, a built .so", WEIR_OPT_FILE }
 #define WEIR_OPT_AT { NULL, "at", "N", "PATH holds several checkpoints: take chk-N, not the newest complete one", 0 }
-#define WEIR_OPTS_OPEN WEIR_OPT_UID, WEIR_OPT_UIDS, WEIR_OPT_AT
+#define WEIR_OPT_CLASSES { NULL, "classes", "FILE", "the job's classes as Java declares them, to read Kryo values of them", WEIR_OPT_FILE }
+#define WEIR_OPTS_OPEN WEIR_OPT_UID, WEIR_OPT_UIDS, WEIR_OPT_AT, WEIR_OPT_CLASSES
 
-/* The checkpoint at path, by --at; a note says when it was moved. */
+/* The checkpoint at path, by --at; --classes are described before. A note says when it was moved. */
 int weir_opened_ckpt(const struct weir_args *args, const char *path, struct weir_ckpt **out, struct weir_error *err) WEIR_CHECK;
 /* The same with a view, the uids, --operator, and "OP[/STATE]" in target (NULL: none). Ends with everything freed, or with o to be ended. */
 int weir_opened_init(const struct weir_args *args, const char *target, struct weir_opened *o, struct weir_error *err) WEIR_CHECK;

@@ -8,7 +8,33 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "state/flink/snapshot.h"
 #include "statetool/verify.h"
+
+/* --classes, once for the process. */
+static int describe_classes(const struct weir_args *args, struct weir_error *err)
+{
+	const char *file = weir_args_value(args, "classes");
+	static bool done;
+	struct weir_fs_map *map;
+	struct weir_fs *fs;
+	struct weir_slice s;
+	char *path = NULL;
+	int rc;
+
+	if (!file || done)
+		return 0;
+	done = true;
+	rc = weir_fs_resolve(file, &fs, &path, err);
+	if (rc == 0)
+		rc = weir_fs_map(fs, path, &map, &s, err);
+	free(path);
+	if (rc)
+		return rc;
+	rc = weir_kryo_describe((const char *)s.ptr, s.len, err);
+	weir_fs_unmap(map);
+	return rc;
+}
 
 int weir_opened_ckpt(const struct weir_args *args, const char *path, struct weir_ckpt **out, struct weir_error *err)
 {
@@ -16,6 +42,8 @@ int weir_opened_ckpt(const struct weir_args *args, const char *path, struct weir
 	char *uri = NULL;
 	int rc = weir_args_i64(args, "at", 0, INT64_MAX, &at, err);
 
+	if (rc == 0)
+		rc = describe_classes(args, err);
 	if (rc == 0)
 		rc = weir_locate(path, &uri, err);
 	if (rc == 0)

@@ -57,6 +57,7 @@ struct weir__kryo_graph {
 	struct weir__kryo_class *names;
 	struct weir__kryo_object *objects;
 	uint32_t nnames, nobjects, known_names, known_objects; /* known: read once already; a reference is shown by reading its object again */
+	const struct weir__kryo_class *generic[2]; /* final classes of the elements, or of keys and values, of the next container, told by the type of a field */
 	uint32_t depth;
 	bool pair;                    /* the next object is an entry of a Scala map: a tuple that is shown as one */
 	uint64_t steps;
@@ -93,6 +94,12 @@ struct weir__kryo_class weir__kryo_class_named(const char *name);
 const char *weir__kryo_class_of_id(uint32_t id);
 /* A class with a Kryo serializer of its own. */
 struct weir__kryo_class weir__kryo_class_written_by(const char *name, const char *serializer);
+
+/* ---- serializer_kryo_describe.c ---- */
+/* A class that the user described. */
+bool weir__kryo_description(const char *name, struct weir__kryo_class *out);
+weir__kryo_read_fn weir__kryo_described;
+void weir__kryo_put_primitive(struct weir__kryo_graph *g, char type);
 
 /* ---- readers: serializer_kryo_container.c, serializer_kryo_value.c ---- */
 weir__kryo_read_fn weir__kryo_array, weir__kryo_collection, weir__kryo_map, weir__kryo_as_list, weir__kryo_priority_queue, weir__kryo_nothing, weir__kryo_single_list,

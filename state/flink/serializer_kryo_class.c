@@ -174,6 +174,10 @@ struct weir__kryo_class weir__kryo_class_named(const char *name)
 		e = weir__kryo_class_named(element);
 		return (struct weir__kryo_class){ name, weir__kryo_array, e.flags & (WEIR__KRYO_FINAL | WEIR__KRYO_UNSURE), name + 1 };
 	}
+	struct weir__kryo_class described;
+
+	if (weir__kryo_description(name, &described))
+		return described;
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
 		if (strcmp(classes[i].name, name) == 0) {
 			struct weir__kryo_class c = classes[i];

@@ -59,6 +59,17 @@ static void list_end(struct weir__kryo_graph *g, struct list *l)
 	weir_buf_u8(g->out, ']');
 }
 
+/* What the type of a field says of the next container's elements; it says nothing of those inside them. */
+static void take_generics(struct weir__kryo_graph *g, struct weir__kryo_class out[2], bool there[2])
+{
+	for (int i = 0; i < 2; i++) {
+		there[i] = g->generic[i];
+		if (there[i])
+			out[i] = *g->generic[i];
+		g->generic[i] = NULL;
+	}
+}
+
 /* An object whose text is not wanted: a comparator. */
 static void pass_over(struct weir__kryo_graph *g)
 {
@@ -89,7 +100,7 @@ static void put_unit(struct weir__kryo_graph *g, uint16_t unit)
 }
 
 /* A number of a Java type. */
-static void put_primitive(struct weir__kryo_graph *g, char type)
+void weir__kryo_put_primitive(struct weir__kryo_graph *g, char type)
 {
 	uint64_t bits;
 	uint32_t word;
@@ -118,7 +129,7 @@ static void put_primitive(struct weir__kryo_graph *g, char type)
 	}
 }
 
-void weir__kryo_scalar(struct weir__kryo_graph *g, const struct weir__kryo_class *c) { put_primitive(g, c->arg[0]); }
+void weir__kryo_scalar(struct weir__kryo_graph *g, const struct weir__kryo_class *c) { weir__kryo_put_primitive(g, c->arg[0]); }
 
 static void put_bytes(struct weir__kryo_graph *g, uint32_t n)
 {
@@ -171,7 +182,7 @@ void weir__kryo_array(struct weir__kryo_graph *g, const struct weir__kryo_class 
 	list_begin(g, &l, false);
 	for (uint32_t i = 0; i < n && list_next(g, &l); i++) {
 		if (!objects)
-			put_primitive(g, c->arg[0]);
+			weir__kryo_put_primitive(g, c->arg[0]);
 		else if (known)
 			weir__kryo_known(g, &e, true);
 		else
@@ -203,17 +214,24 @@ static void collection_5(struct weir__kryo_graph *g, const struct weir__kryo_cla
 {
 	const struct weir__kryo_class *same = NULL;
 	struct weir__kryo_class element;
-	bool flag, sort = c->flags & WEIR__KRYO_UNSORTED, nulls = false;
+	struct weir__kryo_class generic[2];
+	bool flag, sort = c->flags & WEIR__KRYO_UNSORTED, nulls = false, typed[2];
 	uint32_t n = take_flagged(g, &flag);
 	struct list l;
 
+	take_generics(g, generic, typed);
 	if (n == 0) {
 		weir_buf_text(g->out, "null");
 		return;
 	}
 	if (c->flags & WEIR__KRYO_ORDERED)
 		pass_over(g);
-	if (flag && n > 1 && !g->src->code) {
+	if (typed[0]) { /* the flag says whether there are nulls */
+		element = generic[0];
+		same = &element;
+		nulls = flag;
+		flag = true;
+	} else if (flag && n > 1 && !g->src->code) {
 		same = weir__kryo_take_class(g);
 		nulls = same && !(c->flags & WEIR__KRYO_NO_NULLS) && weir_src_bool(g->src);
 		if (same)
@@ -243,13 +261,27 @@ static void objects(struct weir__kryo_graph *g, uint32_t n, bool sort)
 
 void weir__kryo_collection(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
 {
+	struct weir__kryo_class generic[2];
+	bool typed[2];
+	struct list l;
+	uint32_t n;
+
 	if (g->five) {
 		collection_5(g, c);
 		return;
 	}
+	take_generics(g, generic, typed);
 	if (c->flags & WEIR__KRYO_ORDERED)
 		pass_over(g);
-	objects(g, weir__kryo_int(g), c->flags & WEIR__KRYO_UNSORTED);
+	n = weir__kryo_int(g);
+	if (!typed[0]) {
+		objects(g, n, c->flags & WEIR__KRYO_UNSORTED);
+		return;
+	}
+	list_begin(g, &l, c->flags & WEIR__KRYO_UNSORTED);
+	for (uint32_t i = 0; i < n && list_next(g, &l); i++)
+		weir__kryo_known(g, &generic[0], true);
+	list_end(g, &l);
 }
 
 void weir__kryo_priority_queue(struct weir__kryo_graph *g, const struct weir__kryo_class *c) { weir__kryo_collection(g, c); }
@@ -273,14 +305,20 @@ void weir__kryo_single_list(struct weir__kryo_graph *g, const struct weir__kryo_
 	objects(g, 1, false);
 }
 
-static void put_pair(struct weir__kryo_graph *g, const struct weir__kryo_class *key)
+/* key, value: their classes, where the type of a field tells; NULL: they are written. */
+static void put_pair(struct weir__kryo_graph *g, const struct weir__kryo_class *key, const struct weir__kryo_class *value)
 {
-	(void)key;
 	weir_buf_u8(g->out, '[');
-	weir__kryo_object(g);
+	if (key)
+		weir__kryo_known(g, key, true);
+	else
+		weir__kryo_object(g);
 	if (!weir__kryo_stop(g)) {
 		weir_buf_u8(g->out, ',');
-		weir__kryo_object(g);
+		if (value)
+			weir__kryo_known(g, value, true);
+		else
+			weir__kryo_object(g);
 	}
 	weir_buf_u8(g->out, ']');
 }
@@ -289,17 +327,19 @@ void weir__kryo_single_map(struct weir__kryo_graph *g, const struct weir__kryo_c
 {
 	(void)c;
 	weir_buf_u8(g->out, '[');
-	put_pair(g, NULL);
+	put_pair(g, NULL, NULL);
 	weir_buf_u8(g->out, ']');
 }
 
 void weir__kryo_map(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
 {
 	bool header = c->flags & WEIR__KRYO_ORDERED && (g->five || !c->arg); /* ConcurrentSkipListMap: in Kryo 5 alone */
-	bool sort = c->flags & WEIR__KRYO_UNSORTED;
+	bool sort = c->flags & WEIR__KRYO_UNSORTED, typed[2];
+	struct weir__kryo_class generic[2];
 	struct list l;
 	uint32_t n;
 
+	take_generics(g, generic, typed);
 	if (header && !g->five)
 		pass_over(g);
 	n = weir__kryo_int(g);
@@ -312,7 +352,7 @@ void weir__kryo_map(struct weir__kryo_graph *g, const struct weir__kryo_class *c
 	n -= g->five;
 	list_begin(g, &l, sort);
 	for (uint32_t i = 0; i < n && list_next(g, &l); i++)
-		put_pair(g, NULL);
+		put_pair(g, typed[0] ? &generic[0] : NULL, typed[1] ? &generic[1] : NULL);
 	list_end(g, &l);
 }
 
@@ -453,7 +493,7 @@ static void put_field(struct weir__kryo_graph *g, const struct field *f)
 		c = weir__kryo_class_named(name);
 		weir__kryo_known(g, &c, true);
 	} else {
-		put_primitive(g, *f->type);
+		weir__kryo_put_primitive(g, *f->type);
 	}
 }
 

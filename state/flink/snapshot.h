@@ -26,6 +26,9 @@ int weir_serializer_snapshot_read_proxy(struct weir_src *src, struct weir_arena 
 /* Tell the serializers in t which release wrote the checkpoint, by the version of its metadata (0: not known): Kryo's bytes differ between Flink 1.x and
  * 2.x, and nothing else tells them apart. Before the type is shared. */
 void weir_serializer_written_by(struct weir_type *t, int32_t metadata_version);
+/* Describe the classes of a job as Java declares them (docs/formats/serializers.md, "Kryo"): Kryo values of them are then read. For the process; before
+ * any checkpoint is opened. */
+int weir_kryo_describe(const char *text, size_t len, struct weir_error *err) WEIR_CHECK;
 /*
  * Serializers with their configurations, as Flink 1.4 to 1.6 wrote them in place of PROXY (docs/formats/serializers.md, "Before 1.8"): exactly
  * `want` of them. Their types are known by what either tells; OPAQUE where neither does. Read only: not every one can be written again.

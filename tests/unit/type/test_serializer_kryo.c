@@ -283,6 +283,102 @@ WEIR_TEST(deep_graphs_end)
 	weir_buf_fini(&hex);
 }
 
+/* ---- classes that the user describes ---- */
+
+static void describe(const char *text) { ck_ok(weir_kryo_describe(text, strlen(text), &err)); }
+
+#define GEN "weir.oracle.Gen$"
+
+/* Written by Flink from objects of such a class: primitive and boxed fields, generic collections, arrays, an object inside, nulls. */
+WEIR_TEST(described_classes)
+{
+	static const struct { int32_t metadata; const char *class, *hex, *json; } all[] = {
+		{ 4, GEN "User",
+		  "5701000301616ef90000010a00630100776569722e6f7261636c652e47656e24436f6c6ff2010100000000000000000000000001020201016a6176612e7574696c2e486173684d61f00101"
+		  "018261010201416eee57010000000000000000000000000000000000000000000001426fe2000000000000000000010201827001026a6176612e7574696c2e41727261794c6973f4010201"
+		  "827401827501036a6176612e7574696c2e446174e5010500",
+		  "{\"@\":\"weir.oracle.Gen$User\",\"name\":\"Ann\",\"age\":0,\"big\":0,\"d\":0.0,\"f\":0.0,\"s\":0,\"b\":0,\"c\":\"c\",\"z\":false,\"boxed\""
+		  ":5,\"tags\":[\"t\",\"u\"],\"any\":\"any\",\"other\":{\"@\":\"weir.oracle.Gen$User\",\"name\":\"Bob\",\"age\":0,\"big\":0,\"d\":0.0,\"f\":0"
+		  ".0,\"s\":0,\"b\":0,\"c\":\"\\u0000\",\"z\":false,\"boxed\":null,\"tags\":null,\"any\":null,\"other\":null,\"color\":null,\"ints\":nul"
+		  "l,\"strs\":null,\"when\":null,\"m\":null},\"color\":\"RED\",\"ints\":[1],\"strs\":[\"p\"],\"when\":\"Thu Jan 01 00:00:00 UTC 1970"
+		  "\",\"m\":[[\"a\",1]]}" },
+		{ 6, GEN "User",
+		  "5701000301616ef90000010a63000100776569722e6f7261636c652e47656e24436f6c6ff20100000000000000000000000001020201016a6176612e7574696c2e486173684d61f0010201"
+		  "8261010201416eee57010000000000000000000000000000000000000000000001426fe2000000000000000000010201827001026a6176612e7574696c2e41727261794c6973f401030182"
+		  "7401827501036a6176612e7574696c2e446174e5010500",
+		  "{\"@\":\"weir.oracle.Gen$User\",\"name\":\"Ann\",\"age\":0,\"big\":0,\"d\":0.0,\"f\":0.0,\"s\":0,\"b\":0,\"c\":\"c\",\"z\":false,\"boxed\""
+		  ":5,\"tags\":[\"t\",\"u\"],\"any\":\"any\",\"other\":{\"@\":\"weir.oracle.Gen$User\",\"name\":\"Bob\",\"age\":0,\"big\":0,\"d\":0.0,\"f\":0"
+		  ".0,\"s\":0,\"b\":0,\"c\":\"\\u0000\",\"z\":false,\"boxed\":null,\"tags\":null,\"any\":null,\"other\":null,\"color\":null,\"ints\":nul"
+		  "l,\"strs\":null,\"when\":null,\"m\":null},\"color\":\"RED\",\"ints\":[1],\"strs\":[\"p\"],\"when\":\"Thu Jan 01 00:00:00 UTC 1970"
+		  "\",\"m\":[[\"a\",1]]}" },
+		{ 4, "java.lang.Object",
+		  "01006a6176612e7574696c2e41727261794c6973f401020101776569722e6f7261636c652e47656e24557365f2010000000000000000000000000000000000000000000001826100000000"
+		  "0000000101010000000000000000000000000000000000000000000001826200000000000000",
+		  "[{\"@\":\"weir.oracle.Gen$User\",\"name\":\"a\",\"age\":0,\"big\":0,\"d\":0.0,\"f\":0.0,\"s\":0,\"b\":0,\"c\":\"\\u0000\",\"z\":false,\"bo"
+		  "xed\":null,\"tags\":null,\"any\":null,\"other\":null,\"color\":null,\"ints\":null,\"strs\":null,\"when\":null,\"m\":null},{\"@\":"
+		  "\"weir.oracle.Gen$User\",\"name\":\"b\",\"age\":0,\"big\":0,\"d\":0.0,\"f\":0.0,\"s\":0,\"b\":0,\"c\":\"\\u0000\",\"z\":false,\"boxed\":n"
+		  "ull,\"tags\":null,\"any\":null,\"other\":null,\"color\":null,\"ints\":null,\"strs\":null,\"when\":null,\"m\":null}]" },
+		{ 6, "java.lang.Object",
+		  "01006a6176612e7574696c2e41727261794c6973f401830101776569722e6f7261636c652e47656e24557365f2000100000000000000000000000000000000000000000000018261000000"
+		  "00000000010000000000000000000000000000000000000000000001826200000000000000",
+		  "[{\"@\":\"weir.oracle.Gen$User\",\"name\":\"a\",\"age\":0,\"big\":0,\"d\":0.0,\"f\":0.0,\"s\":0,\"b\":0,\"c\":\"\\u0000\",\"z\":false,\"bo"
+		  "xed\":null,\"tags\":null,\"any\":null,\"other\":null,\"color\":null,\"ints\":null,\"strs\":null,\"when\":null,\"m\":null},{\"@\":"
+		  "\"weir.oracle.Gen$User\",\"name\":\"b\",\"age\":0,\"big\":0,\"d\":0.0,\"f\":0.0,\"s\":0,\"b\":0,\"c\":\"\\u0000\",\"z\":false,\"boxed\":n"
+		  "ull,\"tags\":null,\"any\":null,\"other\":null,\"color\":null,\"ints\":null,\"strs\":null,\"when\":null,\"m\":null}]" },
+	};
+
+	describe("enum " GEN "Color { RED, GREEN, BLUE }\n// comments and modifiers are passed over\n"
+		 "public class " GEN "User { String name; int age; long big; double d; float f; short s; byte b; char c; boolean z; Integer boxed; List<String> tags; Object any; User other;\n"
+		 "  /* its constants have bodies: not final */ Object color; private final int[] ints = {}; String[] strs; Date when; Map<String, Integer> m; static int N = 5; transient String t; }\n");
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct weir_type *t = kryo_of(all[i].class, all[i].metadata);
+		struct weir_slice data = unhex(&A, all[i].hex);
+		struct weir_src src = weir_src_of(data, NULL, 0);
+		const char *json = json_of(&A, t, data);
+
+		ck_assert_str_eq(json, all[i].json);
+		ck_assert_int_eq(weir_type_skip(t, &src), 0);
+		ck_assert_uint_eq(weir_src_left(&src), 0);
+		damage_value(t, data);
+	}
+}
+
+WEIR_TEST(described_enums_and_supers)
+{
+	describe("enum a.Color { RED, GREEN, BLUE } final class a.Base { long id; } class a.B extends Base { Color color; String b; List<List<String>> lists; }");
+	/* b, color, id, lists: in the order of their names, those of the super class among them */
+	ck_assert_str_eq(show("a.B", 4, "5701" "018278" "0102" "0a" "00"), "{\"@\":\"a.B\",\"color\":\"GREEN\",\"b\":\"x\",\"lists\":null,\"id\":5}");
+	ck_assert_str_eq(show("a.B", 6, "5701" "018278" "0102" "0a" "00"), "{\"@\":\"a.B\",\"color\":\"GREEN\",\"b\":\"x\",\"lists\":null,\"id\":5}");
+	ck_assert_str_eq(show("a.B", 4, "5701" "00" "00" "0a" "00"), "{\"@\":\"a.B\",\"color\":null,\"b\":null,\"lists\":null,\"id\":5}");
+	ck_assert_str_eq(show("a.B", 4, "5701" "018278"), "TRUNCATED");
+	ck_assert_str_eq(show("a.Color", 6, "5703"), "\"BLUE\"");
+	ck_assert_str_eq(show("a.Color", 4, "570103"), "\"BLUE\"");
+	ck_assert_str_eq(show("java.lang.Object", 6, "01006a6176612e7574696c2e526567756c6172456e756d5365f4010101612e436f6c6ff2020103"), "[\"BLUE\",\"RED\"]");
+}
+
+WEIR_TEST(descriptions_that_are_none)
+{
+	static const struct { const char *text, *says; } all[] = {
+		{ "x", "line 1: expected \"class a.B {\"" },
+		{ "\n\nclass a.B {\n int }", "line 4: expected the name of a field" },
+		{ "class a.C { int f() { return 1; } }", "methods are not part of a description" },
+		{ "class a.D { int f }", "; behind a field" },
+		{ "class a.E { } class a.E { }", "a.E is described twice" },
+		{ "enum a.F { A B }", "} behind the constants" },
+		{ "class a.G {", "a field as" },
+		{ "class a.H { List<String x; }", "the end of <..>" },
+		{ "/* never ends", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		int code = weir_kryo_describe(all[i].text, strlen(all[i].text), &err);
+
+		ck_assert_msg(all[i].says ? code && strstr(err.msg, all[i].says) != NULL : !code, "%s: %s", all[i].text, code ? err.msg : "accepted");
+		weir_error_clear(&err);
+	}
+}
+
 WEIR_TEST(damaged_values)
 {
 	for (size_t i = 0; i < sizeof(kryo_vectors) / sizeof(kryo_vectors[0]); i++) {
