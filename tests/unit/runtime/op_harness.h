@@ -105,10 +105,10 @@ bool weir_op_is_restored(const struct weir_op *op) { return harness_of(op)->rest
 int weir_op_restored(struct weir_op *op, const char *name, struct weir_type *type, weir_op_element_fn *fn, void *arg, struct weir_error *err)
 {
 	const struct weir_op_snapshot *s = harness_of(op)->restored;
-	int rc = 0;
+	int rc = weir_type_prepare(type, err);
 
-	if (!s || strcmp(s->name, name) != 0)
-		return 0;
+	if (rc || !s || strcmp(s->name, name) != 0)
+		return rc;
 	for (size_t i = 0; !rc && i < s->elements.len; i++) {
 		struct weir_src src = weir_src_of((struct weir_slice){ s->elements.items[i].bytes, s->elements.items[i].len }, "state", 0);
 		struct weir_arena mem = { 0 };
@@ -125,11 +125,10 @@ int weir_op_restored(struct weir_op *op, const char *name, struct weir_type *typ
 
 int weir_op_snapshot_list(struct weir_op_snapshot *s, const char *name, struct weir_type *type, enum weir_distribution mode, struct weir_error *err)
 {
-	(void)err;
 	snprintf(s->name, sizeof(s->name), "%s", name);
 	s->type = type;
 	s->mode = mode;
-	return 0;
+	return weir_type_prepare(type, err);
 }
 
 int weir_op_snapshot_add(struct weir_op_snapshot *s, const void *value, struct weir_error *err)
