@@ -38,7 +38,7 @@ static void put_time(struct weir_buf *out, int64_t second, int64_t nanos)
 
 bool weir__avro_time_text(struct weir_buf *out, enum weir__avro_logical logical, int64_t v)
 {
-	int64_t per = units(logical), seconds = v / per - (v % per < 0), nanos = (v - seconds * per) * (1000000000 / per), days;
+	int64_t per = units(logical), rest = v % per, seconds = v / per - (rest < 0), nanos = (rest < 0 ? rest + per : rest) * (1000000000 / per), days;
 
 	switch (logical) {
 	case WEIR__AVRO_DATE:
