@@ -7,7 +7,7 @@
  * What identifies an entry: state, key, namespace, user key; of timers also the time; of operators' lists the element itself (their order means nothing: a changed
  * element is one removed and one added); of a broadcast state the user key (each subtask has the same copy).
  */
-#include "statetool/diff.h"
+#include "statetool/diff_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,47 +15,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "statetool/table.h"
 #include "statetool/text.h"
-
-enum change { ADDED, REMOVED, CHANGED };
-static const char *const change_names[] = { "added", "removed", "changed" };
-static const char change_signs[] = "+-~";
-
-/* A state that is on one side or on both. */
-struct pair {
-	const struct weir_state_info *on[2];
-	bool list;                    /* compared as a bag of elements */
-	bool regrouped;               /* another max parallelism: the key groups of one side say nothing about the other */
-	uint64_t added, removed, changed, same;
-	uint32_t skipped;             /* key groups */
-};
-
-struct kept {
-	uint64_t key[2];
-	uint32_t pair, group;         /* key group + 1 */
-	enum change change;
-	char *text[2];                /* JSON of the entry on each side, once read */
-	char *head;                   /* its key, for people */
-};
-
-struct diff {
-	struct weir_view *view[2];
-	const struct weir_diff_options *o;
-	struct weir_sink *sink;
-	struct weir_error *err;
-	WEIR_VEC(struct pair) pairs;
-	WEIR_VEC(struct kept) kept;
-	struct weir_sorter sorter;
-	struct weir_buf scratch;
-	struct weir_diff_result result;
-	/* the scan at hand */
-	uint32_t side, last;
-	/* the merge at hand */
-	struct weir_record now;
-	uint64_t count[2], value[2];
-	bool any;
-};
 
 /* ---- pairing ---- */
 static int pair_order(const struct weir_state_info *x, const struct weir_state_info *y)
@@ -69,12 +29,12 @@ static int pair_order(const struct weir_state_info *x, const struct weir_state_i
 
 static int by_pair(const void *a, const void *b) { return pair_order(*(const struct weir_state_info *const *)a, *(const struct weir_state_info *const *)b); }
 
-static bool wanted(const struct diff *d, const struct weir_state_info *s)
+static bool wanted(const struct weir__diff *d, const struct weir_state_info *s)
 {
 	return (!d->o->op || (s->op && memcmp(&s->op->id, d->o->op, sizeof(*d->o->op)) == 0)) && (!d->o->state || strcmp(s->name ? s->name : "", d->o->state) == 0);
 }
 
-static int pair_states(struct diff *d)
+static int pair_states(struct weir__diff *d)
 {
 	const struct weir_state_info **s[2] = { NULL, NULL };
 	uint32_t n[2] = { 0, 0 }, at[2] = { 0, 0 };
@@ -90,11 +50,11 @@ static int pair_states(struct diff *d)
 	}
 	while (s[0] && s[1] && (at[0] < n[0] || at[1] < n[1])) {
 		int c = at[0] == n[0] ? 1 : at[1] == n[1] ? -1 : pair_order(s[0][at[0]], s[1][at[1]]);
-		struct pair *p = weir_vec_push(&d->pairs);
+		struct weir__diff_pair *p = weir_vec_push(&d->pairs);
 
 		if (!p)
 			break;
-		*p = (struct pair){ .on = { c <= 0 ? s[0][at[0]] : NULL, c >= 0 ? s[1][at[1]] : NULL } };
+		*p = (struct weir__diff_pair){ .on = { c <= 0 ? s[0][at[0]] : NULL, c >= 0 ? s[1][at[1]] : NULL } };
 		const struct weir_state_info *one = p->on[0] ? p->on[0] : p->on[1];
 		p->list = one->kind == WEIR_STATE_OPERATOR_LIST || one->kind == WEIR_STATE_OPERATOR_UNION;
 		p->regrouped = p->on[0] && p->on[1] && one->op && p->on[0]->op->max_parallelism != p->on[1]->op->max_parallelism;
@@ -109,7 +69,7 @@ static int pair_states(struct diff *d)
 }
 
 /* ---- records ---- */
-static bool find_pair(struct diff *d, const struct weir_state_info *s)
+static bool find_pair(struct weir__diff *d, const struct weir_state_info *s)
 {
 	uint32_t lo = 0, hi = (uint32_t)d->pairs.len;
 
@@ -117,7 +77,7 @@ static bool find_pair(struct diff *d, const struct weir_state_info *s)
 		return true;
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
-		const struct pair *p = &d->pairs.items[mid];
+		const struct weir__diff_pair *p = &d->pairs.items[mid];
 		int c = pair_order(p->on[0] ? p->on[0] : p->on[1], s);
 
 		if (c == 0) {
@@ -138,9 +98,9 @@ static void put_part(struct weir_buf *b, struct weir_slice s)
 	weir_buf_put_slice(b, s);
 }
 
-static void record_of(struct diff *d, const struct weir_entry *e, struct weir_record *r)
+static void record_of(struct weir__diff *d, const struct weir_entry *e, struct weir_record *r)
 {
-	const struct pair *p = &d->pairs.items[d->last];
+	const struct weir__diff_pair *p = &d->pairs.items[d->last];
 	enum weir_state_kind kind = e->state->kind;
 	struct weir_buf *b = &d->scratch;
 	uint8_t hash[16];
@@ -170,7 +130,7 @@ static void record_of(struct diff *d, const struct weir_entry *e, struct weir_re
 
 static int take_entry(void *arg, const struct weir_entry *e)
 {
-	struct diff *d = arg;
+	struct weir__diff *d = arg;
 	struct weir_record r = { 0 };
 	int rc;
 
@@ -186,22 +146,22 @@ static int take_entry(void *arg, const struct weir_entry *e)
 }
 
 /* ---- merging ---- */
-static int keep(struct diff *d, enum change change)
+static int keep(struct weir__diff *d, enum weir__diff_change change)
 {
-	struct kept *k;
+	struct weir__diff_kept *k;
 
 	if (d->kept.len >= d->o->limit)
 		return 0;
 	k = weir_vec_push(&d->kept);
 	if (!k)
 		return weir_error_set(d->err, WEIR_ENOMEM, "out of memory for the changes that are printed");
-	*k = (struct kept){ .key = { d->now.key[0], d->now.key[1] }, .pair = d->now.state, .group = d->now.group, .change = change };
+	*k = (struct weir__diff_kept){ .key = { d->now.key[0], d->now.key[1] }, .pair = d->now.state, .group = d->now.group, .change = change };
 	return 0;
 }
 
-static int end_key(struct diff *d)
+static int end_key(struct weir__diff *d)
 {
-	struct pair *p;
+	struct weir__diff_pair *p;
 	uint64_t a = d->count[0], b = d->count[1], both;
 
 	if (!d->any)
@@ -213,7 +173,7 @@ static int end_key(struct diff *d)
 		p->same += both;
 		p->removed += a - both;
 		p->added += b - both;
-		return a > b ? keep(d, REMOVED) : b > a ? keep(d, ADDED) : 0;
+		return a > b ? keep(d, WEIR__REMOVED) : b > a ? keep(d, WEIR__ADDED) : 0;
 	}
 	if (a && b && d->value[0] == d->value[1]) {
 		p->same++;
@@ -222,12 +182,12 @@ static int end_key(struct diff *d)
 	p->changed += a && b;
 	p->removed += !b;
 	p->added += !a;
-	return keep(d, a && b ? CHANGED : a ? REMOVED : ADDED);
+	return keep(d, a && b ? WEIR__CHANGED : a ? WEIR__REMOVED : WEIR__ADDED);
 }
 
 static int merge_record(void *arg, const struct weir_record *r)
 {
-	struct diff *d = arg;
+	struct weir__diff *d = arg;
 	int rc = 0;
 
 	if (d->any && (d->now.state != r->state || d->now.key[0] != r->key[0] || d->now.key[1] != r->key[1]))
@@ -242,7 +202,7 @@ static int merge_record(void *arg, const struct weir_record *r)
 	return rc;
 }
 
-static int merge(struct diff *d)
+static int merge(struct weir__diff *d)
 {
 	int rc = weir_sorter_merge(&d->sorter, merge_record, d, d->err);
 
@@ -250,7 +210,7 @@ static int merge(struct diff *d)
 }
 
 /* ---- scanning ---- */
-static int scan_pair(struct diff *d, struct pair *p, const uint8_t *same, uint32_t ngroups)
+static int scan_pair(struct weir__diff *d, struct weir__diff_pair *p, const uint8_t *same, uint32_t ngroups)
 {
 	int rc = 0;
 
@@ -272,14 +232,14 @@ static int scan_pair(struct diff *d, struct pair *p, const uint8_t *same, uint32
 }
 
 /* The states of one operator are next to each other. */
-static int compare_states(struct diff *d, uint8_t *same)
+static int compare_states(struct weir__diff *d, uint8_t *same)
 {
 	const struct weir_operator_state *last = NULL;
 	uint32_t nsame = 0;
 	int rc = 0;
 
 	for (uint32_t i = 0; i < d->pairs.len && rc == 0; i++) {
-		struct pair *p = &d->pairs.items[i];
+		struct weir__diff_pair *p = &d->pairs.items[i];
 		const struct weir_state_info *a = p->on[0], *b = p->on[1];
 		bool both = !d->o->read_all && a && b && a->op && b->op && a->op->max_parallelism == b->op->max_parallelism && a->op->max_parallelism <= 32768 && a->kind <= WEIR_STATE_TIMER;
 
@@ -298,7 +258,7 @@ static int compare_states(struct diff *d, uint8_t *same)
 }
 
 /* ---- the changes that are printed ---- */
-static void render(struct diff *d, struct kept *k, const struct weir_entry *e)
+static void render(struct weir__diff *d, struct weir__diff_kept *k, const struct weir_entry *e)
 {
 	const struct weir_state_info *s = e->state;
 	struct weir_buf *b = &d->scratch;
@@ -334,7 +294,7 @@ static void render(struct diff *d, struct kept *k, const struct weir_entry *e)
 
 static int by_place(const void *a, const void *b)
 {
-	const struct kept *x = a, *y = b;
+	const struct weir__diff_kept *x = a, *y = b;
 
 	if (x->pair != y->pair)
 		return x->pair < y->pair ? -1 : 1;
@@ -345,28 +305,28 @@ static int by_place(const void *a, const void *b)
 
 static int take_kept(void *arg, const struct weir_entry *e)
 {
-	struct diff *d = arg;
+	struct weir__diff *d = arg;
 	struct weir_record r = { 0 };
-	struct kept want, *k;
+	struct weir__diff_kept want, *k;
 
 	if (!find_pair(d, e->state))
 		return 0;
 	record_of(d, e, &r);
-	want = (struct kept){ .key = { r.key[0], r.key[1] }, .pair = r.state, .group = r.group };
+	want = (struct weir__diff_kept){ .key = { r.key[0], r.key[1] }, .pair = r.state, .group = r.group };
 	k = bsearch(&want, d->kept.items, d->kept.len, sizeof(*k), by_place);
 	if (k)
 		render(d, k, e);
 	return 0;
 }
 
-static int read_kept(struct diff *d)
+static int read_kept(struct weir__diff *d)
 {
 	int rc = 0;
 
 	if (d->kept.len)
 		qsort(d->kept.items, d->kept.len, sizeof(*d->kept.items), by_place);
 	for (size_t i = 0; i < d->kept.len && rc == 0; i++) {
-		const struct kept *k = &d->kept.items[i];
+		const struct weir__diff_kept *k = &d->kept.items[i];
 		struct weir_scan scan = WEIR_SCAN_ALL;
 
 		if (i && k[-1].pair == k->pair && k[-1].group == k->group)
@@ -381,168 +341,7 @@ static int read_kept(struct diff *d)
 	return rc;
 }
 
-/* ---- operators and types ---- */
-static void name_of(const struct diff *d, const struct weir_operator_state *op, struct weir_buf *b)
-{
-	char label[512];
-
-	weir_buf_text(b, op ? weir_operator_label(op, &d->o->uids, label, sizeof(label)) : "master");
-}
-
-static void op_json(const struct diff *d, const struct weir_operator_state *op, struct weir_buf *b)
-{
-	char hex[33], text[512];
-
-	if (!op)
-		return;
-	weir_operator_id_hex(&op->id, hex);
-	weir_buf_printf(b, "\"op\":\"%s\",", hex);
-	if (weir_operator_uid(op, &d->o->uids, text, sizeof(text))) {
-		weir_buf_text(b, "\"uid\":");
-		weir_json_text(b, text);
-		weir_buf_u8(b, ',');
-	}
-}
-
-static void operator_change(struct diff *d, const struct weir_operator_state *a, const struct weir_operator_state *b)
-{
-	enum change change = !a ? ADDED : !b ? REMOVED : CHANGED;
-	struct weir_buf *out = &d->sink->buf;
-
-	d->result.operators++;
-	if (d->o->json) {
-		weir_buf_printf(out, "{\"what\":\"operator\",\"change\":\"%s\",", change_names[change]);
-		op_json(d, a ? a : b, out);
-		if (change == CHANGED)
-			weir_buf_printf(out, "\"old\":{\"parallelism\":%u,\"maxParallelism\":%u},\"new\":{\"parallelism\":%u,\"maxParallelism\":%u}", a->parallelism, a->max_parallelism,
-					b->parallelism, b->max_parallelism);
-		else
-			out->len -= out->data[out->len - 1] == ',';
-		weir_buf_text(out, "}\n");
-		return;
-	}
-	weir_buf_printf(out, "%c operator ", change_signs[change]);
-	name_of(d, a ? a : b, out);
-	if (change == CHANGED)
-		weir_buf_printf(out, "  parallelism %u -> %u, max %u -> %u", a->parallelism, b->parallelism, a->max_parallelism, b->max_parallelism);
-	weir_buf_u8(out, '\n');
-}
-
-static void compare_operators(struct diff *d)
-{
-	const struct weir_ckpt *a = weir_view_ckpt(d->view[0]), *b = weir_view_ckpt(d->view[1]);
-
-	for (uint32_t i = 0; i < a->noperators; i++) {
-		const struct weir_operator_state *x = &a->operators[i], *y = weir_ckpt_operator(b, &x->id);
-
-		if (d->o->op && memcmp(&x->id, d->o->op, sizeof(x->id)) != 0)
-			continue;
-		if (!y || x->parallelism != y->parallelism || x->max_parallelism != y->max_parallelism)
-			operator_change(d, x, y);
-	}
-	for (uint32_t i = 0; i < b->noperators; i++)
-		if ((!d->o->op || memcmp(&b->operators[i].id, d->o->op, sizeof(*d->o->op)) == 0) && !weir_ckpt_operator(a, &b->operators[i].id))
-			operator_change(d, NULL, &b->operators[i]);
-}
-
-static bool same_type(const struct weir_type *a, const struct weir_type *b) { return (!a && !b) || (a && b && weir_type_equal(a, b)); }
-
-static void type_change(struct diff *d, const struct weir_state_info *s, const char *part, const struct weir_type *a, const struct weir_type *b)
-{
-	struct weir_buf *out = &d->sink->buf;
-	char old[1024], new[1024];
-
-	if (same_type(a, b))
-		return;
-	d->result.states++;
-	if (!a)
-		strcpy(old, "none");
-	else
-		weir_type_text(a, old, sizeof(old));
-	if (!b)
-		strcpy(new, "none");
-	else
-		weir_type_text(b, new, sizeof(new));
-	if (d->o->json) {
-		weir_buf_text(out, "{\"what\":\"type\",\"change\":\"changed\",");
-		op_json(d, s->op, out);
-		weir_buf_text(out, "\"state\":");
-		weir_json_text(out, s->name ? s->name : "");
-		weir_buf_printf(out, ",\"part\":\"%s\",\"old\":", part);
-		weir_json_text(out, old);
-		weir_buf_text(out, ",\"new\":");
-		weir_json_text(out, new);
-		weir_buf_text(out, "}\n");
-		return;
-	}
-	weir_buf_text(out, "~ state ");
-	name_of(d, s->op, out);
-	weir_buf_printf(out, "/%s  %s: %s -> %s\n", s->name ? s->name : "", part, old, new);
-}
-
-static void compare_types(struct diff *d)
-{
-	struct weir_buf *out = &d->sink->buf;
-
-	for (size_t i = 0; i < d->pairs.len; i++) {
-		const struct pair *p = &d->pairs.items[i];
-		const struct weir_state_info *a = p->on[0], *b = p->on[1], *s = a ? a : b;
-
-		if (a && b) {
-			type_change(d, s, "key", a->key, b->key);
-			type_change(d, s, "namespace", a->ns, b->ns);
-			type_change(d, s, "map key", a->user_key, b->user_key);
-			type_change(d, s, "value", a->value, b->value);
-			continue;
-		}
-		d->result.states++;
-		if (d->o->json) {
-			weir_buf_printf(out, "{\"what\":\"state\",\"change\":\"%s\",", change_names[a ? REMOVED : ADDED]);
-			op_json(d, s->op, out);
-			weir_buf_text(out, "\"state\":");
-			weir_json_text(out, s->name ? s->name : "");
-			weir_buf_printf(out, ",\"kind\":\"%s\"}\n", weir_state_kind_name(s->kind));
-		} else {
-			weir_buf_printf(out, "%c state ", change_signs[a ? REMOVED : ADDED]);
-			name_of(d, s->op, out);
-			weir_buf_printf(out, "/%s (%s)\n", s->name ? s->name : "", weir_state_kind_name(s->kind));
-		}
-	}
-}
-
-/* ---- output of entries ---- */
-static void kept_line(struct diff *d, const struct kept *k)
-{
-	const struct pair *p = &d->pairs.items[k->pair];
-	const struct weir_state_info *s = p->on[0] ? p->on[0] : p->on[1];
-	struct weir_buf *out = &d->sink->buf;
-	const char *old = k->text[0], *new = k->text[1];
-
-	if (d->o->json) {
-		weir_buf_printf(out, "{\"what\":\"entry\",\"change\":\"%s\",", change_names[k->change]);
-		op_json(d, s->op, out);
-		weir_buf_text(out, "\"state\":");
-		weir_json_text(out, s->name ? s->name : "");
-		weir_buf_printf(out, ",\"entry\":%s", k->head ? k->head : "null");
-		if (old && k->change != ADDED)
-			weir_buf_printf(out, ",\"old\":%s", old);
-		if (new && k->change != REMOVED)
-			weir_buf_printf(out, ",\"new\":%s", new);
-		weir_buf_text(out, "}\n");
-		return;
-	}
-	weir_buf_printf(out, "%c ", change_signs[k->change]);
-	name_of(d, s->op, out);
-	weir_buf_printf(out, "/%s\t%s", s->name && s->name[0] ? s->name : weir_state_kind_name(s->kind), k->head ? k->head : "");
-	if (k->change != ADDED)
-		weir_buf_text(out, old ? old : "?");
-	weir_buf_text(out, k->change == CHANGED ? " -> " : "");
-	if (k->change != REMOVED)
-		weir_buf_text(out, new ? new : "?");
-	weir_buf_u8(out, '\n');
-}
-
-static void add_up(struct diff *d)
+static void add_up(struct weir__diff *d)
 {
 	for (size_t i = 0; i < d->pairs.len; i++) {
 		d->result.added += d->pairs.items[i].added;
@@ -552,59 +351,7 @@ static void add_up(struct diff *d)
 	}
 }
 
-static void summary_text(struct diff *d)
-{
-	struct weir_table t;
-	struct weir_buf name = { 0 };
-
-	weir_table_init(&t, "lrrrrl");
-	for (size_t i = 0; i < d->pairs.len; i++) {
-		const struct pair *p = &d->pairs.items[i];
-		const struct weir_state_info *s = p->on[0] ? p->on[0] : p->on[1];
-
-		if (!p->added && !p->removed && !p->changed)
-			continue;
-		weir_buf_clear(&name);
-		name_of(d, s->op, &name);
-		weir_buf_printf(&name, "/%s", s->name && s->name[0] ? s->name : weir_state_kind_name(s->kind));
-		weir_table_cell(&t, "%s", weir_buf_cstr(&name));
-		weir_table_cell(&t, "+%llu", (unsigned long long)p->added);
-		weir_table_cell(&t, "-%llu", (unsigned long long)p->removed);
-		weir_table_cell(&t, "~%llu", (unsigned long long)p->changed);
-		weir_table_cell(&t, "=%llu", (unsigned long long)p->same);
-		if (p->skipped)
-			weir_table_cell(&t, "and %u key groups that are the same", p->skipped);
-		else
-			weir_table_cell(&t, "%s", "");
-	}
-	weir_table_print(&t, 0, &d->sink->buf);
-	weir_buf_fini(&name);
-}
-
-static void summary_json(struct diff *d)
-{
-	const struct weir_diff_result *r = &d->result;
-	struct weir_buf *out = &d->sink->buf;
-
-	for (size_t i = 0; i < d->pairs.len; i++) {
-		const struct pair *p = &d->pairs.items[i];
-		const struct weir_state_info *s = p->on[0] ? p->on[0] : p->on[1];
-
-		if (!p->added && !p->removed && !p->changed)
-			continue;
-		weir_buf_text(out, "{\"what\":\"entries\",");
-		op_json(d, s->op, out);
-		weir_buf_text(out, "\"state\":");
-		weir_json_text(out, s->name ? s->name : "");
-		weir_buf_printf(out, ",\"added\":%llu,\"removed\":%llu,\"changed\":%llu,\"same\":%llu}\n", (unsigned long long)p->added, (unsigned long long)p->removed,
-				(unsigned long long)p->changed, (unsigned long long)p->same);
-	}
-	weir_buf_printf(out, "{\"what\":\"summary\",\"operators\":%llu,\"states\":%llu,\"added\":%llu,\"removed\":%llu,\"changed\":%llu,\"same\":%llu,\"keyGroupsSkipped\":%llu}\n",
-			(unsigned long long)r->operators, (unsigned long long)r->states, (unsigned long long)r->added, (unsigned long long)r->removed,
-			(unsigned long long)r->changed, (unsigned long long)r->same, (unsigned long long)r->groups_skipped);
-}
-
-static int compare_entries(struct diff *d)
+static int compare_entries(struct weir__diff *d)
 {
 	uint8_t *same = malloc(32768);
 	int rc = same ? compare_states(d, same) : weir_error_set(d->err, WEIR_ENOMEM, "out of memory");
@@ -616,9 +363,9 @@ static int compare_entries(struct diff *d)
 		return rc;
 	add_up(d);
 	if (!d->o->json)
-		summary_text(d);
+		weir__diff_summary_text(d);
 	for (size_t i = 0; i < d->kept.len && rc == 0; i++) {
-		kept_line(d, &d->kept.items[i]);
+		weir__diff_line(d, &d->kept.items[i]);
 		rc = weir_sink_step(d->sink);
 	}
 	return rc;
@@ -626,16 +373,16 @@ static int compare_entries(struct diff *d)
 
 int weir_state_diff(struct weir_view *a, struct weir_view *b, const struct weir_diff_options *o, struct weir_sink *sink, struct weir_diff_result *out, struct weir_error *err)
 {
-	struct diff d = { .view = { a, b }, .o = o, .sink = sink, .err = err, .sorter = { .limit = o->sort_limit }, .last = UINT32_MAX };
+	struct weir__diff d = { .view = { a, b }, .o = o, .sink = sink, .err = err, .sorter = { .limit = o->sort_limit }, .last = UINT32_MAX };
 	int rc = pair_states(&d);
 
 	if (rc == 0) {
-		compare_operators(&d);
-		compare_types(&d);
+		weir__diff_operators(&d);
+		weir__diff_types(&d);
 		rc = o->no_entries ? 0 : compare_entries(&d);
 	}
 	if (rc == 0 && o->json)
-		summary_json(&d);
+		weir__diff_summary_json(&d);
 	if (rc == 0)
 		rc = weir_sink_step(sink);
 	if (rc == 0)

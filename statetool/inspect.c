@@ -212,20 +212,11 @@ static void operator_head(struct inspecting *x, const struct weir_operator_state
 	weir_buf_text(b, op->fully_finished ? ", finished\n" : "\n");
 }
 
-static int show_operator(struct inspecting *x, const struct weir_operator_state *op)
+static int show_operator(struct inspecting *x, const struct weir_operator_state *op, const struct weir_state_info *only, const struct weir_usage *u)
 {
-	struct weir_usage u = { 0 };
-	const struct weir_state_info *only = NULL;
-	const struct weir_operator_usage *ou;
+	const struct weir_operator_usage *ou = &u->operators[op - weir_view_ckpt(x->v)->operators];
 	const char *comma = "";
-	int rc;
 
-	if (x->o->state)
-		only = weir_view_find(x->v, &op->id, x->o->state);
-	rc = weir_usage_collect(x->v, op, only, 0, x->sink, &u, x->err);
-	if (rc)
-		return rc;
-	ou = &u.operators[op - weir_view_ckpt(x->v)->operators];
 	if (x->o->json && x->shown)
 		weir_buf_u8(&x->sink->buf, ',');
 	operator_head(x, op);
@@ -236,10 +227,10 @@ static int show_operator(struct inspecting *x, const struct weir_operator_state 
 			continue;
 		if (x->o->json) {
 			weir_buf_text(&x->sink->buf, comma);
-			state_json(s, &u.states[i], only ? ou : NULL, &x->sink->buf);
+			state_json(s, &u->states[i], only ? ou : NULL, &x->sink->buf);
 			comma = ",";
 		} else {
-			state_text(x, s, &u.states[i], only ? ou : NULL);
+			state_text(x, s, &u->states[i], only ? ou : NULL);
 		}
 	}
 	if (x->o->json)
@@ -255,10 +246,39 @@ static int show_operator(struct inspecting *x, const struct weir_operator_state 
 	if (x->o->json)
 		weir_buf_u8(&x->sink->buf, '}');
 	x->shown++;
+	return weir_sink_step(x->sink);
+}
+
+/* One operator, or one state of one, with a pass of its own. */
+static int show_one(struct inspecting *x, const struct weir_operator_state *op)
+{
+	const struct weir_state_info *only = x->o->state ? weir_view_find(x->v, &op->id, x->o->state) : NULL;
+	struct weir_usage u;
+	int rc = weir_usage_collect(x->v, op, only, 0, x->sink, &u, x->err);
+
+	if (rc)
+		return rc;
+	rc = show_operator(x, op, only, &u);
 	if (u.why.code && !x->why.code)
 		x->why = u.why;
 	weir_usage_fini(&u);
-	return weir_sink_step(x->sink);
+	return rc;
+}
+
+/* All operators, with one pass over everything. */
+static int show_all(struct inspecting *x)
+{
+	const struct weir_ckpt *c = weir_view_ckpt(x->v);
+	struct weir_usage u;
+	int rc = weir_usage_collect(x->v, NULL, NULL, 0, x->sink, &u, x->err);
+
+	if (rc)
+		return rc;
+	for (uint32_t i = 0; i < c->noperators && rc == 0; i++)
+		rc = show_operator(x, &c->operators[i], NULL, &u);
+	x->why = u.why;
+	weir_usage_fini(&u);
+	return rc;
 }
 
 /* ---- the checkpoint ---- */
@@ -289,12 +309,13 @@ int weir_state_inspect(struct weir_view *v, const struct weir_inspect_options *o
 
 	if (!o->op || o->json)
 		checkpoint_head(&x);
-	for (uint32_t i = 0; i < c->noperators && rc == 0; i++) {
+	if (!o->op && !o->state)
+		rc = show_all(&x);
+	for (uint32_t i = 0; i < c->noperators && rc == 0 && (o->op || o->state); i++) {
 		const struct weir_operator_state *op = &c->operators[i];
 
-		if ((o->op && o->op != op) || (o->state && !weir_view_find(v, &op->id, o->state)))
-			continue;
-		rc = show_operator(&x, op);
+		if ((!o->op || o->op == op) && (!o->state || weir_view_find(v, &op->id, o->state)))
+			rc = show_one(&x, op);
 	}
 	if (rc == 0 && o->json)
 		weir_buf_text(&sink->buf, "]}\n");

@@ -9,31 +9,61 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/json.h"
+
+bool weir_state_index_init(struct weir_state_index *x, const struct weir_view *v)
+{
+	uint32_t n = weir_view_nstates(v);
+
+	*x = (struct weir_state_index){ .v = v, .mask = 15, .last = UINT32_MAX };
+	while (x->mask / 2 < n)
+		x->mask = x->mask * 2 + 1;
+	x->table = calloc(x->mask + (size_t)1, sizeof(*x->table));
+	for (uint32_t i = 0; x->table && i < n; i++) {
+		uint32_t at = (uint32_t)weir_hash_u64((uintptr_t)weir_view_state(v, i)) & x->mask;
+
+		while (x->table[at])
+			at = (at + 1) & x->mask;
+		x->table[at] = i + 1;
+	}
+	return x->table != NULL;
+}
+
+uint32_t weir_state_index_of(struct weir_state_index *x, const struct weir_state_info *s)
+{
+	uint32_t at = (uint32_t)weir_hash_u64((uintptr_t)s) & x->mask;
+
+	if (x->last != UINT32_MAX && weir_view_state(x->v, x->last) == s)
+		return x->last;
+	for (; x->table[at]; at = (at + 1) & x->mask)
+		if (weir_view_state(x->v, x->table[at] - 1) == s)
+			return x->last = x->table[at] - 1;
+	return UINT32_MAX;
+}
+
+void weir_state_index_fini(struct weir_state_index *x) { free(x->table); }
 
 struct counting {
 	struct weir_view *v;
 	struct weir_state_count *rows;
-	uint32_t last;
+	struct weir_state_index index;
 	struct weir_error *why;
 };
 
 static int count_entry(void *arg, const struct weir_entry *e)
 {
 	struct counting *c = arg;
-	uint32_t n = weir_view_nstates(c->v);
+	uint32_t at = weir_state_index_of(&c->index, e->state);
 
-	if (c->last >= n || weir_view_state(c->v, c->last) != e->state)
-		for (c->last = 0; c->last < n && weir_view_state(c->v, c->last) != e->state;)
-			c->last++;
-	if (c->last >= n)
+	if (at == UINT32_MAX)
 		return 0;
 	if (e->undecodable && weir_state_is_keyed(e->state->kind) && e->state->op && weir_operator_unreadable(e->state->op)) {
-		c->rows[c->last].complete = false; /* stands for all that is there */
+		c->rows[at].complete = false; /* stands for all that is there */
 		return 0;
 	}
-	c->rows[c->last].entries++;
-	c->rows[c->last].bytes += e->key.len + e->ns.len + e->user_key.len + e->value.len + (weir_state_is_timer(e->state->kind) ? 8 : 0);
+	c->rows[at].entries++;
+	c->rows[at].bytes += e->key.len + e->ns.len + e->user_key.len + e->value.len + (weir_state_is_timer(e->state->kind) ? 8 : 0);
 	return 0;
 }
 
@@ -59,11 +89,14 @@ int weir_state_counts(struct weir_view *v, struct weir_state_count *rows, struct
 	uint32_t n = weir_view_nstates(v);
 	int rc;
 
+	if (!weir_state_index_init(&c.index, v))
+		return WEIR_ENOMEM;
 	for (uint32_t i = 0; i < n; i++)
 		rows[i] = (struct weir_state_count){ .complete = true };
 	scan.problem = count_problem;
 	scan.problem_arg = &c;
 	rc = weir_view_scan(v, &scan, count_entry, &c, &err);
+	weir_state_index_fini(&c.index);
 	if (rc && rc != WEIR_ENOMEM && rc != WEIR_EUNSUPPORTED && why && why->code == 0)
 		*why = err;
 	return rc == WEIR_ENOMEM ? rc : 0;

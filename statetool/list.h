@@ -12,6 +12,17 @@ struct weir_state_count {
 	bool complete;       /* every entry was counted */
 };
 
+/* From a state of a view to its place in it; for views of many thousand states. */
+struct weir_state_index {
+	const struct weir_view *v;
+	uint32_t *table;  /* place + 1, by hash of the address; 0 = free */
+	uint32_t mask, last;
+};
+bool weir_state_index_init(struct weir_state_index *x, const struct weir_view *v); /* false: out of memory */
+/* UINT32_MAX when the view does not have it. */
+uint32_t weir_state_index_of(struct weir_state_index *x, const struct weir_state_info *s);
+void weir_state_index_fini(struct weir_state_index *x);
+
 /* Counts of every state of the view (weir_view_nstates rows), in one scan. Damage leaves the states it touches with complete = false, everything
  * else is counted, and the first damage is told in *why (may be NULL); state in a layout that is not read is incomplete, not
  * damaged. Fails only when out of memory. */

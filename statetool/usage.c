@@ -15,6 +15,7 @@ struct collecting {
 	struct weir_view *v;
 	struct weir_usage *u;
 	struct weir_sink *sink;
+	struct weir_state_index index;
 	uint32_t last;               /* state of the entry before */
 	struct weir_operator_usage *op; /* of that state, or NULL */
 	bool nomem;
@@ -128,15 +129,12 @@ static uint64_t list_elements(const struct weir_type *element, struct weir_slice
 /* ---- adding up ---- */
 static bool find_state(struct collecting *c, const struct weir_state_info *s)
 {
-	uint32_t n = weir_view_nstates(c->v);
-	const struct weir_ckpt *ckpt = weir_view_ckpt(c->v);
+	uint32_t at = weir_state_index_of(&c->index, s);
 
-	if (c->last < n && weir_view_state(c->v, c->last) == s)
-		return true;
-	for (c->last = 0; c->last < n && weir_view_state(c->v, c->last) != s;)
-		c->last++;
-	c->op = s->op && c->last < n ? &c->u->operators[s->op - ckpt->operators] : NULL;
-	return c->last < n;
+	if (at != c->last)
+		c->op = s->op ? &c->u->operators[s->op - weir_view_ckpt(c->v)->operators] : NULL;
+	c->last = at;
+	return at != UINT32_MAX;
 }
 
 static void count_group(struct collecting *c, int32_t group, uint64_t bytes)
@@ -347,7 +345,8 @@ int weir_usage_collect(struct weir_view *v, const struct weir_operator_state *op
 	int rc;
 
 	*out = (struct weir_usage){ 0 };
-	rc = make_room(out, v, top) ? scan_states(&c, op, state) : WEIR_ENOMEM;
+	rc = make_room(out, v, top) && weir_state_index_init(&c.index, v) ? scan_states(&c, op, state) : WEIR_ENOMEM;
+	weir_state_index_fini(&c.index);
 	weir_buf_fini(&c.map_key);
 	if (rc == 0)
 		rc = weir_ckpt_each_handle(f.c, count_file, &f);
