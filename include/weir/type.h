@@ -57,6 +57,7 @@ enum weir_type_flags {
 	WEIR_TYPE_READY = 1u << 0,  /* prepared */
 	WEIR_TYPE_FLAT = 1u << 1,   /* native form holds no pointer: memcpy copies it */
 	WEIR_TYPE_OPAQUE = 1u << 2, /* an OPAQUE is inside: the wire form cannot be delimited */
+	WEIR_TYPE_OLD = 1u << 3,    /* its snapshot is one of Flink 1.6 or before, which stands nowhere but behind PROXY 1 */
 };
 
 #define WEIR_NO_NULLS UINT32_MAX

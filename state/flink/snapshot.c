@@ -170,7 +170,7 @@ static int write_snap(const struct weir_type *t, struct weir_buf *out, struct we
 {
 	const struct weir__snapshot_class *c;
 
-	if (t->snapshot.len) {
+	if (t->snapshot.len && !(t->flags & WEIR_TYPE_OLD)) {
 		weir_buf_put_slice(out, t->snapshot);
 		return 0;
 	}
@@ -207,6 +207,11 @@ int weir_serializer_snapshot_write(const struct weir_type *t, struct weir_buf *o
 
 int weir_serializer_snapshot_write_proxy(const struct weir_type *t, struct weir_buf *out, struct weir_error *err)
 {
+	if (t->flags & WEIR_TYPE_OLD) { /* as it was read */
+		weir_buf_i32(out, 1);
+		weir_buf_put_slice(out, t->snapshot);
+		return 0;
+	}
 	weir_buf_i32(out, 2);
 	return weir_serializer_snapshot_write(t, out, err);
 }

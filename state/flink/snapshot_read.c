@@ -536,6 +536,8 @@ int weir_serializer_snapshot_read_proxy(struct weir_src *src, struct weir_arena 
 	code = read_whole(src, mem, after, arg, version == 1, out, err);
 	if (code && version == 1 && err)
 		weir_error_wrap(err, "a serializer snapshot of Flink 1.6 or before");
+	if (!code && version == 1)
+		(*out)->flags |= WEIR_TYPE_OLD;
 	return code;
 }
 

@@ -192,11 +192,13 @@ static int parse_timestamp(struct json_in *j, const struct weir__sql_type *t, in
 		*blank = 'T';
 	if (!text.len || text.data[text.len - 1] != 'Z')
 		weir_buf_u8(&text, 'Z');
-	if (!weir__instant_parse((const char *)text.data, text.len, &seconds, &nanos) || (t->precision <= 3 && nanos % 1000000)) {
+	if (!weir__instant_parse((const char *)text.data, text.len, &seconds, &nanos) || (t->precision <= 3 && nanos % 1000000) ||
+	    seconds >= INT64_MAX / 1000 || seconds < INT64_MIN / 1000) {
 		j->p = at;
 		code = weir__json_fail(j, t->precision <= 3 ? "a time like 2001-01-31T23:59:59.999" : "a time like 2001-01-31T23:59:59.999999999");
+	} else {
+		*ms = seconds * 1000 + nanos / 1000000;
 	}
-	*ms = seconds * 1000 + nanos / 1000000;
 	*nano_of_ms = nanos % 1000000;
 out:
 	weir_buf_fini(&text);

@@ -122,7 +122,7 @@ static void put_decimal_i64(struct weir_buf *out, uint64_t v, const struct weir_
 static void put_timestamp(struct weir_buf *out, const struct weir__sql_type *t, int64_t ms, int32_t nano_of_ms)
 {
 	int64_t seconds = ms / 1000 - (ms % 1000 < 0);
-	int32_t nanos = (int32_t)(ms - seconds * 1000) * 1000000 + nano_of_ms;
+	int32_t nanos = (int32_t)((ms % 1000 + 1000) % 1000) * 1000000 + nano_of_ms;
 	struct weir_buf text = { 0 };
 
 	if (!out)
