@@ -232,21 +232,12 @@ static int define(struct resolving *r, struct weir__change *c)
 
 static int find_key(struct resolving *r, struct weir_keyed_meta *meta)
 {
-	struct weir_type *t;
-
 	for (size_t i = 0; i < r->states.len && !meta->key; i++)
 		if (r->states.items[i].kind == WEIR_STATE_TIMER && r->states.items[i].stored->kind == WEIR_TIMER)
 			meta->key = r->states.items[i].stored->fields[0].type;
-	if (meta->key)
-		return 0;
-	t = weir_arena_zero(r->mem, sizeof(*t));
-	if (!t)
-		return no_memory(r->err);
-	t->kind = WEIR_OPAQUE;
-	t->null_offset = WEIR_NO_NULLS;
-	t->java = "the key of a changelog (its serializer is not in the log)";
-	meta->key = t;
-	return weir_type_prepare(t, r->err);
+	if (!meta->key)
+		meta->key = weir_keyed_unknown_type(r->mem, "the key of a changelog (its serializer is not in the log)", r->err);
+	return meta->key ? 0 : WEIR_ENOMEM;
 }
 
 int weir__log_resolve(struct weir__log *log, struct weir_arena *mem, struct weir_keyed_meta *meta, struct weir_error *err)

@@ -67,6 +67,8 @@ struct weir_keyed_meta {
 /* Everything in the arena, nothing points into the stream. A serializer weir does not know is delimited by what follows it; for that of the
  * last state this works only when `stream` is cut at the first key group's offset. */
 int weir_keyed_read_meta(struct weir_slice stream, const char *path, struct weir_arena *mem, struct weir_keyed_meta **out, struct weir_error *err) WEIR_CHECK;
+/* An opaque type for what nothing stored says the serializer of; `what` (static) stands in its messages. */
+struct weir_type *weir_keyed_unknown_type(struct weir_arena *mem, const char *what, struct weir_error *err);
 /* The description of one state as a changelog holds it; bytes may follow it. */
 int weir_keyed_read_state_meta(struct weir_slice bytes, const char *path, struct weir_arena *mem, struct weir_keyed_state_meta *out, struct weir_error *err) WEIR_CHECK;
 /* FULL or HEAP? The handle's tag does not say for 3 and 12. */

@@ -59,11 +59,12 @@ static int put_serializer(struct weir_buf *out, const char *key, const struct we
 static int put_v2(struct weir_buf *out, const struct weir_keyed_state_meta *s, struct weir_error *err)
 {
 	bool list = s->kind == WEIR_STATE_LIST && s->stored->kind == WEIR_LIST, map = s->kind == WEIR_STATE_MAP && s->stored->kind == WEIR_MAP;
+	bool user_key = map && !(s->stored->fields[0].type->kind == WEIR_OPAQUE && s->stored->fields[0].type->snapshot.len == 0);
 	int code;
 
-	weir_buf_i32(out, map ? 3 : 2);
+	weir_buf_i32(out, user_key ? 3 : 2);
 	code = put_serializer(out, VALUE_KEY, list ? s->stored->fields[0].type : map ? s->stored->fields[1].type : s->stored, err);
-	if (code == 0 && map)
+	if (code == 0 && user_key)
 		code = put_serializer(out, USER_KEY, s->stored->fields[0].type, err);
 	return code ? code : put_serializer(out, NAMESPACE_KEY, s->ns, err);
 }
@@ -261,8 +262,22 @@ static int read_options(struct weir_src *src, enum weir_state_kind *out)
 	return found ? src->code : weir_src_fail(src, WEIR_EUNSUPPORTED, "the kind of a state (value, list, map ...) is missing or not known");
 }
 
+struct weir_type *weir_keyed_unknown_type(struct weir_arena *mem, const char *what, struct weir_error *err)
+{
+	struct weir_type *t = weir_arena_zero(mem, sizeof(*t));
+
+	if (!t) {
+		weir_error_set(err, WEIR_ENOMEM, "no memory for a type");
+		return NULL;
+	}
+	t->kind = WEIR_OPAQUE;
+	t->null_offset = WEIR_NO_NULLS;
+	t->java = what;
+	return weir_type_prepare(t, err) ? NULL : t;
+}
+
 /* The pieces of a KEY_VALUE_V2 state put together as a KEY_VALUE state has them. */
-static int join_v2(struct weir_src *src, const struct parts *parts, struct weir_arena *mem, struct weir_keyed_state_meta *s, struct weir_error *err)
+static int join_v2(const struct parts *parts, struct weir_arena *mem, struct weir_keyed_state_meta *s, struct weir_error *err)
 {
 	s->v2 = true;
 	if (s->kind == WEIR_STATE_LIST) {
@@ -270,8 +285,9 @@ static int join_v2(struct weir_src *src, const struct parts *parts, struct weir_
 	} else if (s->kind == WEIR_STATE_MAP && parts->user_key) {
 		s->stored = weir_type_map(mem, parts->user_key, parts->value, err);
 	} else if (s->kind == WEIR_STATE_MAP) {
-		weir_src_fail(src, WEIR_EUNSUPPORTED, "a map of Flink 2.0's asynchronous state does not say the type of its user keys");
-		return weir_src_error(src, err);
+		struct weir_type *unknown = weir_keyed_unknown_type(mem, "a user key (Flink 2.0 does not store its serializer)", err);
+
+		s->stored = unknown ? weir_type_map(mem, unknown, parts->value, err) : NULL;
 	}
 	if (!s->stored)
 		return weir_error_set(err, WEIR_ENOMEM, "no memory for the types of state '%s'", s->name);
@@ -305,7 +321,7 @@ static int read_state(struct weir_src *src, struct after *after, struct weir_are
 	if (!parts.value || (s->kind != WEIR_STATE_TIMER && !parts.ns))
 		weir_src_fail(src, WEIR_ECORRUPT, "a state has no value serializer or no namespace serializer");
 	else if (type == KEY_VALUE_V2)
-		code = join_v2(src, &parts, mem, s, err);
+		code = join_v2(&parts, mem, s, err);
 	return code ? code : weir_src_error(src, err);
 }
 

@@ -720,3 +720,43 @@ WEIR_TEST(messages_of_damaged_groups_say_where)
 	weir_buf_fini(&s.bytes);
 	weir_buf_fini(&out);
 }
+
+/* KEY_VALUE_V2 keeps the parts of lists and maps apart; Flink 2.0 leaves out what a map's user keys are. */
+WEIR_TEST(asynchronous_state_of_flink_2)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_arena mem = { 0 };
+	struct weir_keyed_state_meta states[2] = {
+		{ .name = "list", .kind = WEIR_STATE_LIST, .ns = &weir_void, .stored = weir_type_list(&mem, &weir_int32, &err), .v2 = true },
+		{ .name = "map", .kind = WEIR_STATE_MAP, .ns = &weir_void, .stored = weir_type_map(&mem, &weir_string, &weir_int64, &err), .v2 = true },
+	};
+	struct weir_buf with = { 0 }, without = { 0 }, again = { 0 };
+	struct weir_keyed_meta *meta;
+	struct weir_entry e;
+
+	ck_ok(weir_keyed_write_meta(false, &weir_int32, 2, states, &with, &err));
+	ck_ok(weir_keyed_read_meta(weir_buf_slice(&with), "with", &mem, &meta, &err));
+	ck_assert(weir_type_equal(meta->states[0].stored, states[0].stored) && weir_type_equal(meta->states[1].stored, states[1].stored));
+
+	states[1].stored = weir_type_map(&mem, weir_keyed_unknown_type(&mem, "?", &err), &weir_int64, &err);
+	ck_ok(weir_keyed_write_meta(false, &weir_int32, 2, states, &without, &err));
+	ck_assert_uint_lt(without.len, with.len);
+	ck_assert_ptr_null(memmem(without.data, without.len, "USER_KEY", 8));
+	ck_ok(weir_keyed_read_meta(weir_buf_slice(&without), "without", &mem, &meta, &err));
+	ck_assert_int_eq(meta->states[1].stored->kind, WEIR_MAP);
+	ck_assert_int_eq(meta->states[1].stored->fields[0].type->kind, WEIR_OPAQUE);
+	ck_assert_int_eq(meta->states[1].stored->fields[1].type->kind, WEIR_INT64);
+	ck_ok(weir_keyed_write_meta(false, meta->key, 2, meta->states, &again, &err));
+	ck_assert(weir_slice_eq(weir_buf_slice(&again), weir_buf_slice(&without)));
+
+	/* whatever is behind key and namespace is the user key */
+	weir_keyed_split(meta, 1, 3, 128, BYTES("\x03\0\0\0\x07\0\x04" "abc"), BYTES("\0\0\0\0\0\0\0\0\x2a"), &e);
+	ck_assert_ptr_null(e.undecodable);
+	assert_hex(e.key, "00000007");
+	assert_hex(e.ns, "00");
+	assert_hex(e.user_key, "04616263");
+	weir_buf_fini(&with);
+	weir_buf_fini(&without);
+	weir_buf_fini(&again);
+	weir_arena_fini(&mem);
+}
