@@ -377,9 +377,11 @@ static void put_global(const struct weir_type *t, struct weir_src *src, bool tai
 
 static int parse_global(const struct weir_type *t, struct json_in *j, struct weir_buf *out)
 {
+	struct json_span none;
+
 	(void)t;
 	weir_buf_u8(out, 0);
-	return weir__json_object(j, 0, NULL, WINDOW "GlobalWindow", NULL);
+	return weir__json_object(j, 0, NULL, WINDOW "GlobalWindow", &none);
 }
 
 static const struct weir_serializer global_window = { .name = "table GlobalWindow", .min = 1, .skip = skip_byte, .put_json = put_global, .parse = parse_global, .length = length_of_min };
