@@ -15,6 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define FEW 8u       /* plain rows */
+#define LONGEST 128u /* rows read alone */
+
 enum scan { SCAN_ROW, SCAN_MORE, SCAN_TEXT_AFTER_QUOTE, SCAN_OPEN_QUOTE };
 
 struct row {
@@ -225,10 +228,25 @@ static inline enum weir_store store_row(struct weir_row_parser *ps, struct weir_
 	return WEIR_STORE_OK;
 }
 
+/* Rows that need no care. False: none. Where they seldom stand together, looking for them costs more than it saves: then more and more rows are read
+ * alone before the next attempt. */
+static bool take_plain(struct weir_row_parser *ps, struct weir_row_cursor *c, struct weir_batch *b, uint32_t max)
+{
+	uint32_t taken = weir__csv_plain(ps, c, b, max);
+
+	if (taken == max || taken >= FEW) {
+		ps->patience = 0;
+	} else {
+		ps->patience = ps->patience ? ps->patience * 2 : 1;
+		ps->patience = ps->patience < LONGEST ? ps->patience : LONGEST;
+		ps->alone = ps->patience;
+	}
+	return taken > 0;
+}
+
 enum weir_rows_stop weir__csv_run(struct weir_row_parser *ps, struct weir_row_cursor *c, struct weir_batch *b, uint32_t max, struct weir_row_fault *fault)
 {
 	const struct weir_csv_column *bad = NULL;
-	uint32_t alone = 0, patience = 1; /* rows to read one by one before plain ones are hoped for again */
 	struct row r = { 0 };
 
 	while (b->rows < max) {
@@ -237,15 +255,9 @@ enum weir_rows_stop weir__csv_run(struct weir_row_parser *ps, struct weir_row_cu
 
 		if ((c->limit && c->p >= c->limit) || (c->last && c->p == c->end))
 			return WEIR_ROWS_END;
-		if (alone == 0) {
-			if (weir__csv_plain(ps, c, b, max - b->rows)) {
-				patience = 1;
-				continue;
-			}
-			alone = patience;
-			patience = patience < 64 ? patience * 2 : patience;
-		}
-		alone--;
+		if (ps->alone == 0 && take_plain(ps, c, b, max - b->rows))
+			continue;
+		ps->alone -= ps->alone > 0;
 		s = scan_row(ps, c, &r);
 		if (s == SCAN_MORE)
 			return WEIR_ROWS_MORE;

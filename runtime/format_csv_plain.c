@@ -18,9 +18,11 @@
 
 #define FIELDS 1024u  /* that one pass takes, about: text, list and columns stay in the first-level cache */
 #define MASKS 1024u   /* 64 KiB of text */
+#define MOST 1024u    /* rows */
 
 struct weir_csv_index {
 	uint32_t n;           /* fields whose end is known */
+	uint32_t reach;       /* rows to look at the next time: few where plain rows are seldom together, so that little is looked at in vain */
 	bool quotes;          /* some fields are quoted */
 	bool high;            /* some bytes are not ASCII */
 	uint64_t newlines[MASKS]; /* that end a row, by block */
@@ -31,8 +33,10 @@ struct weir_csv_index *weir__csv_index_new(void)
 {
 	struct weir_csv_index *ix = malloc(sizeof(*ix));
 
-	if (ix)
+	if (ix) {
 		ix->ends[0] = UINT32_MAX;
+		ix->reach = MOST;
+	}
 	return ix;
 }
 
@@ -44,42 +48,44 @@ struct marks { uint64_t delimiter, newline, quote, high; }; /* high: whether, no
 static inline __m128i load16(const char *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
 static inline uint64_t bits_of(__m128i x) { return (uint32_t)_mm_movemask_epi8(x); }
 
+#define SAME(x, letter) bits_of(_mm_cmpeq_epi8(x, _mm_set1_epi8(letter)))
+#define ALL(letter) (SAME(a, letter) | SAME(b, letter) << 16 | SAME(c, letter) << 32 | SAME(d, letter) << 48)
+
+static inline uint64_t letters_of(const char *p, char letter)
+{
+	const __m128i a = load16(p), b = load16(p + 16), c = load16(p + 32), d = load16(p + 48);
+
+	return ALL(letter);
+}
+
 static inline struct marks marks_of(const char *p, char delimiter)
 {
 	const __m128i a = load16(p), b = load16(p + 16), c = load16(p + 32), d = load16(p + 48);
 
-#define SAME(x, letter) bits_of(_mm_cmpeq_epi8(x, _mm_set1_epi8(letter)))
-#define ALL(letter) (SAME(a, letter) | SAME(b, letter) << 16 | SAME(c, letter) << 32 | SAME(d, letter) << 48)
 	return (struct marks){ ALL(delimiter), ALL('\n'), ALL('"'), bits_of(_mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d))) };
 }
 #else
 /* 0x80 in bytes to bits. */
 static inline uint64_t bits_of(uint64_t x) { return (x >> 7) * 0x0102040810204080u >> 56; }
 
-static inline struct marks marks_of(const char *p, char delimiter)
-{
-	struct marks m = { 0 };
-
-	for (int i = 0; i < 64; i += 8) {
-		uint64_t x = weir__load64le(p + i);
-
-		m.delimiter |= bits_of(weir__zero_bytes(x ^ WEIR__EACH_BYTE(delimiter))) << i;
-		m.newline |= bits_of(weir__zero_bytes(x ^ WEIR__EACH_BYTE('\n'))) << i;
-		m.quote |= bits_of(weir__zero_bytes(x ^ WEIR__EACH_BYTE('"'))) << i;
-		m.high |= x & WEIR__HIGH_BITS;
-	}
-	return m;
-}
-#endif
-
-static uint64_t carriage_returns(const char *p)
+static inline uint64_t letters_of(const char *p, char letter)
 {
 	uint64_t m = 0;
 
-	for (int i = 0; i < 64; i++)
-		m |= (uint64_t)(p[i] == '\r') << i;
+	for (int i = 0; i < 64; i += 8)
+		m |= bits_of(weir__zero_bytes(weir__load64le(p + i) ^ WEIR__EACH_BYTE(letter))) << i;
 	return m;
 }
+
+static inline struct marks marks_of(const char *p, char delimiter)
+{
+	struct marks m = { letters_of(p, delimiter), letters_of(p, '\n'), letters_of(p, '"'), 0 };
+
+	for (int i = 0; i < 64; i += 8)
+		m.high |= weir__load64le(p + i) & WEIR__HIGH_BITS;
+	return m;
+}
+#endif
 
 /* ---- where fields end ---- */
 
@@ -102,7 +108,7 @@ static uint64_t mask_quotes(struct quoting *q, const struct marks *m, const char
 	opens = m->quote & in;
 	closes = m->quote & ~in;
 	behind = closes << 1 | q->closed;
-	returns = behind ? behind & carriage_returns(p) : 0;
+	returns = behind & letters_of(p, '\r');
 	odd = opens & ~(*hits << 1 | q->ended);                      /* a quote inside a field, or a doubled one */
 	odd |= behind & ~(*hits | returns);                          /* text behind a closing quote */
 	odd |= (returns << 1 | q->returned) & ~m->newline;
@@ -343,12 +349,14 @@ static bool has_returns(const struct weir_csv_index *ix, const char *text, uint3
 uint32_t weir__csv_plain(struct weir_row_parser *ps, struct weir_row_cursor *c, struct weir_batch *b, uint32_t max)
 {
 	struct weir_csv_index *ix = ps->index;
-	uint64_t want = (uint64_t)max * ps->ncolumns;
+	uint64_t want;
 	uint32_t rows;
 	bool returns;
 
 	if (ps->ncolumns > FIELDS / 4)
 		return 0;
+	max = max < ix->reach ? max : ix->reach;
+	want = (uint64_t)max * ps->ncolumns;
 	index_fields(ix, c->p, c->end, ps->delimiter, want < FIELDS ? (uint32_t)want : FIELDS);
 	rows = whole_rows(ix, ps->ncolumns, max);
 	while (c->limit && rows > 1 && c->p + ix->ends[(size_t)(rows - 1) * ps->ncolumns] + 1 >= c->limit) /* the first one begins before it */
@@ -360,6 +368,7 @@ uint32_t weir__csv_plain(struct weir_row_parser *ps, struct weir_row_cursor *c, 
 
 		rows = take_column((struct column){ c->p, ix->ends + 1 + col->column, ps->ncolumns, careful, col->field }, ps, b, rows);
 	}
+	ix->reach = rows < max ? rows * 2 + 2 : rows < MOST / 4 ? rows * 4 : MOST;
 	if (rows) {
 		b->rows += rows;
 		c->lines += rows;

@@ -36,6 +36,7 @@ struct weir_row_parser {
 	struct weir_csv_span *spans; /* max(ncolumns, nfields, 1) */
 	struct weir_csv_column *columns; /* nfields */
 	struct weir_csv_index *index; /* NULL: another format */
+	uint32_t alone, patience;   /* rows to read one by one before plain ones are looked for again; how many it was the last time */
 	char **header;              /* ncolumns names, or NULL */
 	/* JSON */
 	uint32_t stamp;
