@@ -82,6 +82,8 @@ const struct weir__kryo_class *weir__kryo_take_class(struct weir__kryo_graph *g)
 void weir__kryo_object(struct weir__kryo_graph *g);     /* class, reference, body */
 /* Reference and body of a class known from elsewhere. nullable: numbers and enums, which have no reference, have a mark instead. */
 void weir__kryo_known(struct weir__kryo_graph *g, const struct weir__kryo_class *c, bool nullable);
+/* The reference of an object inside another, which must be new; the caller reads the body. */
+void weir__kryo_mark(struct weir__kryo_graph *g, const char *name);
 /* The bytes that are left, or the failure that the value cannot be read. */
 void weir__kryo_unknown(struct weir__kryo_graph *g, const struct weir__kryo_class *c);
 /* The text Java makes of the object that is next, without quotes but escaped for a JSON string. */

@@ -284,23 +284,43 @@ static void show_again(struct weir__kryo_graph *g, uint32_t i)
 		*g->src = here;
 }
 
-static void new_object(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
+/* A number for the object whose body is next. False: out of memory. */
+static bool number(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
 {
-	struct weir__kryo_class class = *c; /* g->names may move */
 	uint32_t i = g->nobjects;
 
 	if (i == g->known_objects) {
 		struct weir__kryo_object *objects = grown(g, g->objects, i, sizeof(*objects));
 
 		if (!objects)
-			return;
+			return false;
 		g->objects = objects;
-		g->objects[i] = (struct weir__kryo_object){ g->src->p, class, g->nnames, false };
+		g->objects[i] = (struct weir__kryo_object){ g->src->p, *c, g->nnames, false };
 		g->known_objects++;
 	}
 	g->nobjects++;
+	return true;
+}
+
+static void new_object(struct weir__kryo_graph *g, const struct weir__kryo_class *c)
+{
+	struct weir__kryo_class class = *c; /* g->names may move */
+	uint32_t i = g->nobjects;
+
+	if (!number(g, &class))
+		return;
 	body(g, &class);
 	g->objects[i].done = true;
+}
+
+void weir__kryo_mark(struct weir__kryo_graph *g, const char *name)
+{
+	struct weir__kryo_class c = weir__kryo_class_named(name);
+
+	if (weir__kryo_int(g) != 1 && !g->src->code)
+		weir_src_fail(g->src, WEIR_ENOTYPE, "an object inside another of a Kryo value is shared or null");
+	if (!g->src->code && number(g, &c))
+		g->objects[g->nobjects - 1].done = true;
 }
 
 /* Kryo 5 writes no reference for enums, but their number. Of a class that is not known, a first object begins with 1, and a later reference leads to an

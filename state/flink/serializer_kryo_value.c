@@ -323,14 +323,10 @@ struct moment {
 };
 
 /* Kryo 2 writes a reference in front of an object in a field. */
-static void take_mark(struct weir__kryo_graph *g)
+static void take_mark(struct weir__kryo_graph *g, const char *name)
 {
-	if (g->five)
-		return;
-	if (weir__kryo_int(g) != 1 && !g->src->code)
-		weir_src_fail(g->src, WEIR_ENOTYPE, "a java.time object in a Kryo value is shared or null");
-	if (!g->src->code)
-		g->nobjects++;
+	if (!g->five)
+		weir__kryo_mark(g, name);
 }
 
 static void take_date(struct weir__kryo_graph *g, struct moment *m)
@@ -524,24 +520,24 @@ static void put_local(struct weir__kryo_graph *g, const char *name)
 	bool date = both || strcmp(name, "LocalDate") == 0, time = both || strcmp(name, "LocalDate") != 0, nested = both || offset;
 	struct moment m = { 0 };
 
-	if (offset && date && !g->five) /* OffsetDateTime: dateTime, offset; OffsetTime: offset, time */
-		take_mark(g);
+	if (offset && date) /* OffsetDateTime: dateTime, offset; OffsetTime: offset, time */
+		take_mark(g, "java.time.LocalDateTime");
 	if (offset && !date && !g->five) {
-		take_mark(g);
+		take_mark(g, "java.time.ZoneOffset");
 		take_offset(g, &m);
 	}
 	if (zoned)
-		take_mark(g);
+		take_mark(g, "java.time.LocalDateTime");
 	if (date && nested)
-		take_mark(g);
+		take_mark(g, "java.time.LocalDate");
 	if (date)
 		take_date(g, &m);
 	if (time && nested)
-		take_mark(g);
+		take_mark(g, "java.time.LocalTime");
 	if (time)
 		take_time(g, &m);
 	if ((offset && (date || g->five)) || (zoned && !g->five)) {
-		take_mark(g);
+		take_mark(g, "java.time.ZoneOffset");
 		take_offset(g, &m);
 	}
 	if (g->src->code)
@@ -583,7 +579,7 @@ void weir__kryo_time(struct weir__kryo_graph *g, const struct weir__kryo_class *
 		take_offset(g, &m);
 		put_offset(g->out, m.offset);
 	} else if (strcmp(name, "ZoneRegion") == 0) { /* Kryo 2: its field id */
-		take_mark(g);
+		take_mark(g, "java.lang.String");
 		put_zone(g);
 	} else if (strncmp(name, "Year", 4) == 0 || strcmp(name, "MonthDay") == 0) {
 		put_parts(g, name);
