@@ -180,13 +180,14 @@ static void op_json(const struct weir_operator_state *op, const struct weir_uids
 static void operator_json(struct weir_view *v, const struct weir_du_options *o, const struct weir_usage *u, const struct weir_operator_usage *op, struct weir_buf *b)
 {
 	const char *comma = "";
+	uint32_t end;
 
 	weir_buf_u8(b, '{');
 	op_json(op->op, &o->uids, b);
 	weir_buf_u8(b, ',');
 	count_json(op->entries, op->bytes, b);
 	weir_buf_printf(b, ",\"fileBytes\":%llu,\"states\":[", (unsigned long long)weir_operator_bytes(op->op));
-	for (uint32_t i = 0; i < weir_view_nstates(v); i++) {
+	for (uint32_t i = weir_states_of(v, op->op, &end); i < end; i++) {
 		const struct weir_state_info *s = weir_view_state(v, i);
 
 		if (s->op != op->op)

@@ -165,13 +165,16 @@ static int put_file(void *arg, const struct weir_operator_state *op, const struc
 static void files_of(struct inspecting *x, const struct weir_operator_state *op)
 {
 	struct files f = { op, &x->sink->buf, x->o->json, 0, 0 };
+	struct weir_ckpt one = *weir_view_ckpt(x->v); /* as if it were the only operator */
 	char size[24];
 
 	if (x->o->json)
 		weir_buf_text(f.b, ",\"files\":[");
 	else
 		weir_buf_text(f.b, "\n  files\n");
-	if (weir_ckpt_each_handle(weir_view_ckpt(x->v), put_file, &f))
+	one.operators = (struct weir_operator_state *)op;
+	one.noperators = 1;
+	if (weir_ckpt_each_handle(&one, put_file, &f))
 		return;
 	if (x->o->json)
 		weir_buf_u8(f.b, ']');
@@ -216,11 +219,12 @@ static int show_operator(struct inspecting *x, const struct weir_operator_state 
 {
 	const struct weir_operator_usage *ou = &u->operators[op - weir_view_ckpt(x->v)->operators];
 	const char *comma = "";
+	uint32_t end;
 
 	if (x->o->json && x->shown)
 		weir_buf_u8(&x->sink->buf, ',');
 	operator_head(x, op);
-	for (uint32_t i = 0; i < weir_view_nstates(x->v); i++) {
+	for (uint32_t i = weir_states_of(x->v, op, &end); i < end; i++) {
 		const struct weir_state_info *s = weir_view_state(x->v, i);
 
 		if (s->op != op || (only && s != only))

@@ -44,6 +44,30 @@ uint32_t weir_state_index_of(struct weir_state_index *x, const struct weir_state
 
 void weir_state_index_fini(struct weir_state_index *x) { free(x->table); }
 
+/* Where a state of op stands to s in the view's order: by id, master state first. */
+static int operator_order(const struct weir_state_info *s, const struct weir_operator_state *op)
+{
+	return !s->op ? -(op != NULL) : !op ? 1 : memcmp(&s->op->id, &op->id, sizeof(op->id));
+}
+
+uint32_t weir_states_of(const struct weir_view *v, const struct weir_operator_state *op, uint32_t *out_end)
+{
+	uint32_t lo = 0, hi = weir_view_nstates(v), end;
+
+	while (lo < hi) {
+		uint32_t mid = (lo + hi) / 2;
+
+		if (operator_order(weir_view_state(v, mid), op) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (end = lo; end < weir_view_nstates(v) && operator_order(weir_view_state(v, end), op) == 0;)
+		end++;
+	*out_end = end;
+	return lo;
+}
+
 struct counting {
 	struct weir_view *v;
 	struct weir_state_count *rows;
@@ -183,6 +207,7 @@ static void operator_json(struct weir_view *v, const struct weir_operator_state 
 {
 	char text[512], hex[33];
 	bool first = true;
+	uint32_t end;
 
 	weir_operator_id_hex(&op->id, hex);
 	weir_buf_printf(b, "{\"id\":\"%s\"", hex);
@@ -201,7 +226,7 @@ static void operator_json(struct weir_view *v, const struct weir_operator_state 
 	if (weir_operator_unreadable(op))
 		weir_buf_printf(b, ",\"unreadable\":\"%s\"", weir_operator_unreadable(op));
 	weir_buf_text(b, ",\"states\":[");
-	for (uint32_t i = 0; i < weir_view_nstates(v); i++) {
+	for (uint32_t i = weir_states_of(v, op, &end); i < end; i++) {
 		const struct weir_state_info *s = weir_view_state(v, i);
 
 		if (s->op != op)
@@ -262,6 +287,7 @@ static void operator_text(struct weir_view *v, const struct weir_operator_state 
 			  struct weir_buf *b)
 {
 	char label[512], name[512], hex[33], size[24];
+	uint32_t end;
 
 	weir_operator_id_hex(&op->id, hex);
 	weir_buf_printf(b, "\n%s%s%s", o->bold ? "\033[1m" : "", weir_operator_label(op, &o->uids, label, sizeof(label)), o->bold ? "\033[0m" : "");
@@ -275,7 +301,7 @@ static void operator_text(struct weir_view *v, const struct weir_operator_state 
 	if (weir_operator_unreadable(op))
 		weir_buf_printf(b, "\n  keyed state is stored as %s, which this version lists but does not read", weir_operator_unreadable(op));
 	weir_buf_u8(b, '\n');
-	for (uint32_t i = 0; i < weir_view_nstates(v); i++)
+	for (uint32_t i = weir_states_of(v, op, &end); i < end; i++)
 		if (weir_view_state(v, i)->op == op)
 			state_line(weir_view_state(v, i), rows ? &rows[i] : NULL, width, b);
 }

@@ -23,6 +23,9 @@ bool weir_state_index_init(struct weir_state_index *x, const struct weir_view *v
 uint32_t weir_state_index_of(struct weir_state_index *x, const struct weir_state_info *s);
 void weir_state_index_fini(struct weir_state_index *x);
 
+/* The states of an operator (NULL: master state) lie next to each other: the first, and the one behind the last. */
+uint32_t weir_states_of(const struct weir_view *v, const struct weir_operator_state *op, uint32_t *out_end);
+
 /* Counts of every state of the view (weir_view_nstates rows), in one scan. Damage leaves the states it touches with complete = false, everything
  * else is counted, and the first damage is told in *why (may be NULL); state in a layout that is not read is incomplete, not
  * damaged. Fails only when out of memory. */
