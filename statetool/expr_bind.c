@@ -31,6 +31,14 @@ static struct shape bind(struct binder *b, struct weir__expr *n);
 
 static struct shape of_class(enum class_ c) { return (struct shape){ .class_ = c }; }
 
+/* A row of SQL: known in its wire form only, but it says its fields, and JSON shows it as any row. */
+static bool is_sql_row(const struct weir_type *t)
+{
+	char text[8];
+
+	return t->kind == WEIR_WIRE && t->nfields && strncmp(weir_type_text(t, text, sizeof(text)), "ROW<", 4) == 0;
+}
+
 static struct shape of_type(const struct weir_type *t)
 {
 	struct shape s = { .type = t };
@@ -54,7 +62,10 @@ static struct shape of_type(const struct weir_type *t)
 		s = of_type(t->fields[0].type);
 		s.ttl = true;
 		break;
-	default: break;
+	default:
+		if (is_sql_row(t))
+			s.class_ = RECORD;
+		break;
 	}
 	return s;
 }
@@ -144,7 +155,7 @@ static struct shape of_field(struct binder *b, struct weir__expr *n, const struc
 		return of_class(NUM);
 	if (t->kind == WEIR_BYTES && strcmp(name, "hex") == 0)
 		return of_class(STR);
-	if (t->kind == WEIR_ROW && (strcmp(name, "row") == 0 || strcmp(name, "f") == 0) && i < 0)
+	if ((t->kind == WEIR_ROW || t->kind == WEIR_WIRE) && (strcmp(name, "row") == 0 || strcmp(name, "f") == 0) && i < 0)
 		return of_class(ANY);
 	if (i < 0 && t->kind != WEIR_POJO && sscanf(name, "f%u%c", &position, &end) == 1 && position < t->nfields)
 		i = (int)position;
