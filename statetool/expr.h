@@ -12,7 +12,7 @@
 
 struct weir_expr;
 
-/* WEIR_EPARSE. */
+/* WEIR_EINVALID, as for a wrong option. */
 int weir_expr_parse(const char *text, struct weir_expr **out, struct weir_error *err) WEIR_CHECK;
 /* WEIR_EINVALID when the expression can make no sense for this state: a field that is not there, a number compared with text. May be called again, for
  * another state; the last one counts. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Text -> tree, by recursive descent; nesting is capped. From loose to tight: || or, && and, ! not, comparisons (== != < <= > >= in contains startsWith
- * endsWith matches; they do not chain), + -, * / %, - , .name [subscript]. Pure. Fails with PARSE and NOMEM.
+ * endsWith matches; they do not chain), + -, * / %, - , .name [subscript]. Pure. Fails with INVALID and NOMEM.
  */
 #include "statetool/expr_priv.h"
 
@@ -49,7 +49,7 @@ static struct weir__expr *parse_unary(struct parser *p);
 static void *fail(struct parser *p, const char *at, const char *what)
 {
 	if (!p->rc)
-		p->rc = weir__expr_fail(p->x, (uint32_t)(at - p->x->text), WEIR_EPARSE, p->err, "%s", what);
+		p->rc = weir__expr_fail(p->x, (uint32_t)(at - p->x->text), WEIR_EINVALID, p->err, "%s", what);
 	return NULL;
 }
 
@@ -490,7 +490,7 @@ int weir_expr_parse(const char *text, struct weir_expr **out, struct weir_error 
 	}
 	p.p = x->text;
 	if (strlen(text) > TEXT_MAX)
-		p.rc = weir_error_set(err, WEIR_EPARSE, "the expression is longer than %d bytes", TEXT_MAX);
+		p.rc = weir_error_set(err, WEIR_EINVALID, "the expression is longer than %d bytes", TEXT_MAX);
 	else
 		x->root = parse_or(&p);
 	blanks(&p);

@@ -10,7 +10,7 @@ run 0 $weir state find sp by-origin/to 'value >= 0 and value < 5' -c; a=$(cat ou
 run 0 $weir state find sp 'value.route.origin == "ORD"' -c --json; out_has '{"entries":'     # states without such a field are passed over
 run 2 $weir state find sp by-origin/to 'value.x > 1'; err_has "column 7"; err_has "value.x > 1"; out_empty
 run 2 $weir state find sp by-day 'value.nowhere > 1'; err_has "there is no field 'nowhere'"
-run 1 $weir state find sp 'key =='; err_has "a value is missing at the end"; err_has "^"
+run 2 $weir state find sp 'key =='; err_has "a value is missing at the end"; err_has "^"
 run 3 $weir state find sp by-origin/nothing true; err_has "there is no state 'nothing'"
 run 0 $weir state find sp window-contents 'ns.start >= 0' --operator tumbling --limit 2; err_has "there are more than 2"
 bash -c "$weir state find sp true | head -n 1 >/dev/null; echo \${PIPESTATUS[0]}" >out 2>err; err_empty

@@ -158,17 +158,17 @@ WEIR_TEST(an_expression_of_any_depth_and_length_ends)
 
 	memset(deep, '(', 9000);
 	deep[9000] = 0;
-	ck_assert_int_eq(weir_expr_parse(deep, &x, &err), WEIR_EPARSE);
+	ck_assert_int_eq(weir_expr_parse(deep, &x, &err), WEIR_EINVALID);
 	weir_error_clear(&err);
 	deep[8000] = 0;
-	ck_assert_int_eq(weir_expr_parse(deep, &x, &err), WEIR_EPARSE);
+	ck_assert_int_eq(weir_expr_parse(deep, &x, &err), WEIR_EINVALID);
 	ck_assert_ptr_nonnull(strstr(err.msg, "nested too deep"));
 	weir_error_clear(&err);
 	memset(deep, '-', 8000);
-	ck_assert_int_eq(weir_expr_parse(deep, &x, &err), WEIR_EPARSE);
+	ck_assert_int_eq(weir_expr_parse(deep, &x, &err), WEIR_EINVALID);
 	weir_error_clear(&err);
 	memset(deep, '!', 8000);
-	ck_assert_int_eq(weir_expr_parse(deep, &x, &err), WEIR_EPARSE);
+	ck_assert_int_eq(weir_expr_parse(deep, &x, &err), WEIR_EINVALID);
 	free(deep);
 }
 
