@@ -5,7 +5,7 @@
  */
 #include "tests/unit/type/hex.h"
 
-#include "base/rng.h"
+#include "state/flink/snapshot_priv.h"
 
 #include <stdio.h>
 
@@ -394,4 +394,85 @@ WEIR_TEST(damaged_snapshots)
 			p[k] = was;
 		}
 	}
+}
+
+/* ---- snapshots of other releases ---- */
+
+WEIR_TEST(classes_of_other_releases_are_known)
+{
+	static const char *const names[] = {
+		/* 1.10 */
+		"typeutils.BinaryStringSerializer$BinaryStringSerializerSnapshot", "typeutils.DecimalSerializer$DecimalSerializerSnapshot",
+		"typeutils.SqlTimestampSerializer$SqlTimestampSerializerSnapshot", "typeutils.BinaryRowSerializer$BinaryRowSerializerSnapshot",
+		"typeutils.BaseRowSerializer$BaseRowSerializerSnapshot", "typeutils.BaseArraySerializer$BaseArraySerializerSnapshot",
+		"typeutils.BaseMapSerializer$BaseMapSerializerSnapshot", "typeutils.BinaryGenericSerializer$BinaryGenericSerializerSnapshot",
+		"typeutils.SortedMapSerializerSnapshot",
+		/* 2.2, 2.4 */
+		"sequencedmultisetstate.linked.MetaSqnInfoSerializer$MetaSqnInfoSerializerSnapshot", "sequencedmultisetstate.linked.RowSqnInfoSerializer$RowSqnInfoSerializerSnapshot",
+		"sequencedmultisetstate.linked.NodeSerializer$NodeSerializerSnapshot", "sequencedmultisetstate.linked.RowDataKeySerializerSnapshot",
+		"operators.sink.SortedLongSerializer$SortedLongSerializerSnapshot",
+	};
+	char name[200];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(name, sizeof(name), "org.apache.flink.table.runtime.%s", names[i]);
+		ck_assert_msg(weir__snapshot_class_named(name) != NULL, "%s is not known", name);
+	}
+}
+
+/* Flink 2.4 writes version 4: the names of the fields at the end. */
+WEIR_TEST(rows_with_field_names)
+{
+	static const char class_name[] = "org.apache.flink.table.runtime.typeutils.RowDataSerializer$RowDataSerializerSnapshot";
+	size_t at = 4 + 2 + sizeof(class_name) - 1;
+	struct weir_buf b = { 0 };
+	struct golden *g;
+	struct weir_type *t;
+	char text[200];
+
+	golden_type("kind and long text", &g);
+	weir_buf_put_slice(&b, g->proxy);
+	ck_assert_int_eq(b.data[at + 3], 3);
+	b.data[at + 3] = 4;
+	weir_buf_bool(&b, true);
+	weir_buf_utf(&b, "id");
+	weir_buf_utf(&b, "name");
+	t = type_of_snapshot(&A, weir_buf_slice(&b), &err);
+	ck_assert_msg(t != NULL, "%s", err.msg);
+	ck_assert_str_eq(weir_type_text(t, text, sizeof(text)), "ROW<`id` INT NOT NULL, `name` VARCHAR(10)>");
+	ck_assert_str_eq(t->fields[1].name, "name");
+	ck_assert_str_eq(json_of(&A, t, g->value), g->json);
+	b.len = g->proxy.len;
+	weir_buf_bool(&b, false);
+	ck_assert_ptr_nonnull(type_of_snapshot(&A, weir_buf_slice(&b), &err));
+	b.len--;
+	ck_assert_ptr_null(type_of_snapshot(&A, weir_buf_slice(&b), &err));
+	weir_buf_fini(&b);
+}
+
+/* Node of SinkUpsertMaterializer V2 (2.2): row, number, three nullable numbers of nine bytes, time. */
+WEIR_TEST(nodes_of_the_sequenced_multiset)
+{
+	static const char node[] = "org.apache.flink.table.runtime.sequencedmultisetstate.linked.NodeSerializer$NodeSerializerSnapshot";
+	struct weir_buf b = { 0 };
+	struct golden *g;
+	struct weir_type *t;
+
+	golden_type("delete", &g);
+	weir_buf_i32(&b, 2), weir_buf_utf(&b, node), weir_buf_i32(&b, 3), weir_buf_i32(&b, 911108), weir_buf_i32(&b, 0);
+	weir_buf_i32(&b, 1333245), weir_buf_i32(&b, 1), weir_buf_i32(&b, 6);
+	weir_buf_put(&b, g->proxy.ptr + 4, g->proxy.len - 4);
+	ck_ok(weir_serializer_snapshot_write(&weir_int64, &b, &err));
+	for (int i = 0; i < 3; i++) {
+		weir_buf_utf(&b, "org.apache.flink.api.java.typeutils.runtime.NullableSerializer$NullableSerializerSnapshot");
+		weir_buf_i32(&b, 3), weir_buf_i32(&b, 911108), weir_buf_i32(&b, 2), weir_buf_i32(&b, 8), weir_buf_i32(&b, 1333245), weir_buf_i32(&b, 1), weir_buf_i32(&b, 1);
+		ck_ok(weir_serializer_snapshot_write(&weir_int64, &b, &err));
+	}
+	ck_ok(weir_serializer_snapshot_write(&weir_int64, &b, &err));
+	t = type_of_snapshot(&A, weir_buf_slice(&b), &err);
+	ck_assert_msg(t != NULL, "%s", err.msg);
+	ck_assert_str_eq(json_of(&A, t, unhex(&A, "0000001000000000000000000700000000000000" "0000000000000005" "000000000000000004" "010000000000000000" "000000000000000006" "00000000000003e8")),
+			 "{\"@\":\"org.apache.flink.table.runtime.sequencedmultisetstate.linked.Node\",\"row\":{\"row\":\"+I\",\"f\":[7]},\"sqn\":5,\"prevSqn\":4,\"nextSqn\":null,"
+			 "\"nextSqnForRecord\":6,\"timestamp\":1000}");
+	weir_buf_fini(&b);
 }
