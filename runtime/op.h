@@ -30,8 +30,8 @@ struct weir_op_ops {
 	int (*open)(struct weir_op *op, struct weir_error *err);                                                               /* optional */
 	/* rows->rows NULL = all rows. The batch is the task's: ref it to keep it. */
 	int (*batch)(struct weir_op *op, struct weir_batch *in, const struct weir_select *rows, struct weir_error *err);      /* all but sources */
-	/* optional; then the task forwards it. May stop early, because of weir__must_pause() (context.h), with *out_more set: then it is called again with the same watermark before
-	 * anything else of the input is taken, and the watermark is forwarded when all is done. */
+	/* optional; then the task forwards it. The first operator of a chain may stop early, when weir__must_pause() (context.h) says so, with *out_more set: it
+	 * is called again with the same watermark before anything else of the input is taken, and the watermark is forwarded when all is done. */
 	int (*watermark)(struct weir_op *op, int64_t watermark_ms, bool *out_more, struct weir_error *err);
 	int (*tick)(struct weir_op *op, int64_t now_ms, struct weir_error *err);                                               /* optional: processing time; see weir_op_wake_at */
 	int (*finish)(struct weir_op *op, struct weir_error *err);                                                             /* optional */

@@ -95,8 +95,9 @@ bool weir_timers_pop(struct weir_timers *t, enum weir_time_domain d, int64_t up_
 uint64_t weir_timers_count(const struct weir_timers *t, enum weir_time_domain d);
 
 /* ---- windows: values by (key, time window), and the timers that fire and drop them ----
- * A state of kind VALUE, REDUCING or AGGREGATING (desc; its namespace is the window) and the event-time timers of `service`, which is all that a checkpoint has of it. An
- * entry has a timer at the last millisecond of its window, unless the watermark has passed that when the entry is made, and with lateness_ms another one so much later, when it goes.
+ * A state of kind VALUE, REDUCING or AGGREGATING (desc; its namespace is the window) and the event-time timers of `service`, which is all that a
+ * checkpoint has of it. An entry has a timer at the last millisecond of its window, unless the watermark has passed that when the entry is made, and
+ * with lateness_ms another one so much later, when it goes.
  * Clearing an entry takes its timers with it. */
 struct weir_windows;
 int weir_backend_windows(struct weir_backend *b, const struct weir_state_desc *desc, const char *service, int64_t lateness_ms, struct weir_windows **out,
@@ -109,8 +110,8 @@ struct weir_window_due {
 	struct weir_window window;
 	const void *value;         /* NULL: there is none; nothing fires */
 };
-/* The next window that fires at the watermark, in the order of time, serialized key, window. Its state is dropped at a later call, if it goes. Until nothing more is due, only this
- * may be called: no entry may be added, and no snapshot begun. */
+/* The next window that fires at the watermark, in the order of time, serialized key, window. Its state is dropped at a later call, if it goes. Until
+ * nothing more is due, only this may be called: no entry may be added, and no snapshot begun. */
 int weir_windows_next(struct weir_windows *w, int64_t watermark_ms, struct weir_window_due *out, struct weir_error *err) WEIR_CHECK;
 
 /* ---- checkpoints ---- */

@@ -3,12 +3,12 @@
  * Time windows: a state kept by window (panes.c) and the timers that fire its entries and drop them, as Flink's WindowOperator has them: one at the last millisecond
  * of the window; with allowed lateness another one when the state goes.
  *
- * A timer of (key, window) exists exactly when the state does, so it is not written down: a pane says which timers all of its entries have, and a heap over panes says
- * when. When a time has come, the entries of its panes are gathered and sorted by serialized key, then window: the order of single timers, whatever the order
+ * A timer of (key, window) exists exactly when the state does, so it is not written down: a pane says which timers all of its entries have, and a heap
+ * over panes says when. When a time has come, the entries of its panes are gathered and sorted by serialized key, then window: the order of single timers, whatever the order
  * of rows. Snapshots write the timers from the panes.
  *
- * Restored timers need not match the state (somebody edited it; another trigger left timers without state). Panes for which they do not are SINGLE: their timers stay in the queue
- * of the service, new entries add theirs to it, and they fire merged with the others.
+ * Restored timers need not match the state (somebody edited it; another trigger left timers without state). Panes for which they do not are SINGLE: their
+ * timers stay in the queue of the service, new entries add theirs to it, and they fire merged with the others.
  *
  * Invariants
  *   1. A pane that is not SINGLE is in the heap once for each of its timers, and lives until the last one has fired.
@@ -182,7 +182,8 @@ void weir__windows_free(struct weir_windows *w)
 	free(w);
 }
 
-int weir_backend_windows(struct weir_backend *b, const struct weir_state_desc *desc, const char *service, int64_t lateness_ms, struct weir_windows **out, struct weir_error *err)
+int weir_backend_windows(struct weir_backend *b, const struct weir_state_desc *desc, const char *service, int64_t lateness_ms, struct weir_windows **out,
+			 struct weir_error *err)
 {
 	struct weir_state_desc d = *desc;
 	struct weir_windows *w, **place;

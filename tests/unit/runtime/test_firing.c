@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One watermark that fires very many windows or timers: what they emit must not pile up in front of a slower operator, and a savepoint asked for meanwhile holds all or nothing of it. */
+/* One watermark that fires very many windows or timers: what they emit must not pile up in front of a slower operator. That barriers wait meanwhile: tests/sim. */
 #include "tests/lib/weirtest.h"
 
 #include <fcntl.h>
