@@ -129,6 +129,10 @@ static int get_run(const struct weir_args *args, struct weir_error *err)
 
 	if (rc)
 		return rc;
+	if (!o.state && weir_view_find(o.view, NULL, args->words[1])) { /* an operator and a state have this name: a key is of a state */
+		o.state = args->words[1];
+		o.op = NULL;
+	}
 	struct weir_get_options opt = {
 		.op = o.op, .state = o.state, .key = args->words[2], .ns = ns ? ns : weir_args_value(args, "ns"), .map_key = weir_args_value(args, "map-key"), .uids = o.uids,
 		.json = args->json,

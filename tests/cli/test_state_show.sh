@@ -22,3 +22,6 @@ run 2 $weir state get sp by-origin/count ORD --map-key LAX; err_has "is no map"
 run 2 $weir state get sp by-pair/sum GRB; err_has "a key of this state is [\""
 run 2 $weir state get sp tumbling/window-contents ORD --namespace x; err_has "a namespace of this state is 9"
 run 2 $weir state get sp by-origin ORD; err_has "which state of it"
+# an operator whose uid is also the name of a state
+$weir state meta sp | jq -c '(.operators[] | select(.uid == "by-origin")).uid = "count"' | $weir state meta --encode - >twins
+run 0 $weir state get sp count ORD; cp out want; run 0 $weir state get twins count ORD; same out want
