@@ -403,7 +403,7 @@ void weir__kryo_unknown(struct weir__kryo_graph *g, const struct weir__kryo_clas
 	if (!g->unknown)
 		g->unknown = c->name;
 	if (!g->tail) {
-		weir_src_fail(g->src, WEIR_ENOTYPE, "a Kryo value holds an object whose fields are not in its bytes");
+		weir_src_fail(g->src, WEIR_ENOTYPE, "a Kryo value holds an object whose fields are not in its bytes: describe its class with --classes");
 		return;
 	}
 	weir_buf_u8(g->out, '{');
