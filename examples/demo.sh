@@ -7,7 +7,8 @@ weir=$1; work=${2:-build/demo}
 cd "$(dirname "$0")/.."
 input=examples/data/flights-20k.csv
 rm -rf "$work"; mkdir -p "$work"
-bg=; trap '[ -z "$bg" ] || kill -9 $bg 2>/dev/null || true; fusermount3 -qu "$work/mnt" 2>/dev/null || true' EXIT
+export XDG_RUNTIME_DIR; XDG_RUNTIME_DIR=$(mktemp -d) # where running jobs are found: other jobs named delays stay out of this
+bg=; trap 'rm -rf "$XDG_RUNTIME_DIR"; [ -z "$bg" ] || kill -9 $bg 2>/dev/null || true; fusermount3 -qu "$work/mnt" 2>/dev/null || true' EXIT
 
 say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
 show() { printf '$ %s\n' "$*"; }
