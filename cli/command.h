@@ -50,6 +50,7 @@ struct weir_command {
 	X(state_verify)  \
 	X(state_migrate) \
 	X(mount)         \
+	X(unmount)       \
 	X(completion)    \
 	X(version)       \
 	X(help)

@@ -158,6 +158,7 @@ int main(int argc, char **argv)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
 	const struct weir_command *c;
+	const char *name;
 	int used = 0;
 
 	if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
@@ -165,6 +166,9 @@ int main(int argc, char **argv)
 		return fflush(stdout) == 0 ? 0 : 1;
 	}
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error with a status of its own */
+	name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
+	if (strcmp(name, "mount.weir") == 0 || (argc > 2 && argv[1][0] == '/')) /* by mount(8); by mount.fuse3 for "weir#/PATH" */
+		return run_command(&weir_cmd_mount, argc - 1, argv + 1);
 	if (argc < 2) {
 		weir_commands_help(NULL, stderr);
 		return weir_code_exit(WEIR_EINVALID);

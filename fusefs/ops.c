@@ -61,7 +61,14 @@ static void fill(uint64_t ino, const struct weir_attr *a, struct stat *st)
 
 static double timeout_of(const struct weir_attr *a) { return a->stream ? 0 : a->changing ? 1.0 : FOR_EVER; }
 
-static bool is_live(struct weir_tree *t, uint64_t ino) { return weir_inode_unpack(ino).kind < NODE_SNAPSHOT && weir_tree_source(t)->live; }
+/* Does what the directory lists change by itself? */
+static bool is_live(struct weir_tree *t, uint64_t ino)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_attr a;
+
+	return weir_inode_unpack(ino).kind < NODE_SNAPSHOT && weir_tree_attr(t, ino, &a, &err) == 0 && a.changing;
+}
 
 static void fill_entry(uint64_t ino, const struct weir_attr *a, struct fuse_entry_param *e)
 {

@@ -49,9 +49,12 @@ static const char readme[] =
 /* ---- the mount itself ---- */
 static int status(struct weir_tree *t, struct weir_buf *b)
 {
-	weir_buf_text(b, "{\"source\":");
-	weir_json_text(b, t->src->uri);
-	weir_buf_printf(b, ",\"live\":%s,\"indexBytes\":%llu,\"errors\":%llu,\"notShown\":%u,\"snapshots\":[", t->src->live ? "true" : "false",
+	weir_buf_text(b, "{\"sources\":[");
+	for (uint32_t i = 0; i < t->src->nroots; i++) {
+		weir_buf_text(b, i ? "," : "");
+		weir_json_text(b, t->src->roots[i].uri);
+	}
+	weir_buf_printf(b, "],\"live\":%s,\"indexBytes\":%llu,\"errors\":%llu,\"notShown\":%u,\"snapshots\":[", t->src->live ? "true" : "false",
 			(unsigned long long)weir_index_cache_bytes(t->cache), (unsigned long long)t->nerrors, t->src->left_out);
 	for (uint32_t i = 0; i < weir_source_count(t->src); i++) {
 		const struct weir_snapshot *s = weir_source_slot(t->src, i);
@@ -182,6 +185,30 @@ static int keyed_meta(const struct weir__place *p, struct weir_buf *b)
 }
 
 /* ---- entries ---- */
+static void leaf_pairs(const struct weir_state_info *s, const struct weir_entry *e, uint32_t n, struct weir_buf *b)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		weir_buf_text(b, i ? ",[" : "[[");
+		weir_text_json(s->user_key, e[i].user_key, b);
+		weir_buf_u8(b, ',');
+		weir_text_value(&e[i], b);
+		weir_buf_u8(b, ']');
+	}
+	weir_buf_u8(b, ']');
+}
+
+static void leaf_bare(const struct weir_state_info *s, const struct weir_entry *e, uint32_t n, struct weir_buf *b)
+{
+	if (s->kind == WEIR_STATE_MAP && !e->undecodable) {
+		leaf_pairs(s, e, n, b);
+		weir_buf_u8(b, '\n');
+	}
+	for (uint32_t i = 0; i < n && (s->kind != WEIR_STATE_MAP || e->undecodable); i++) {
+		weir_text_value(&e[i], b);
+		weir_buf_u8(b, '\n');
+	}
+}
+
 static void leaf_json(const struct weir_state_info *s, const struct weir_entry *e, uint32_t n, struct weir_buf *b)
 {
 	bool first = true;
@@ -203,14 +230,8 @@ static void leaf_json(const struct weir_state_info *s, const struct weir_entry *
 		weir_text_json(s->ns, e->ns, b);
 	}
 	weir_json_key(b, &first, "value");
-	for (uint32_t i = 0; i < n; i++) {
-		weir_buf_text(b, i ? ",[" : "[[");
-		weir_text_json(s->user_key, e[i].user_key, b);
-		weir_buf_u8(b, ',');
-		weir_text_value(&e[i], b);
-		weir_buf_u8(b, ']');
-	}
-	weir_buf_text(b, "]}\n");
+	leaf_pairs(s, e, n, b);
+	weir_buf_text(b, "}\n");
 }
 
 static void hex_dump(struct weir_slice s, struct weir_buf *b)
@@ -265,7 +286,9 @@ static int leaf(struct weir_tree *t, struct weir_inode n, const struct weir__pla
 	}
 	e = &x->entries[x->leaves[n.rank].first];
 	count = x->leaves[n.rank].count;
-	if (n.kind == NODE_LEAF)
+	if (n.kind == NODE_LEAF && t->bare)
+		leaf_bare(p->state, e, count, b);
+	else if (n.kind == NODE_LEAF)
 		leaf_json(p->state, e, count, b);
 	else if (n.kind == NODE_LEAF_TXT)
 		leaf_text(p->state, e, count, b);

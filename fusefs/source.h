@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is mounted: one snapshot, or all of a directory of checkpoints, whose list may grow while it is mounted.
- * A snapshot has a slot for the life of the mount (its number is part of inode numbers); its view is opened when first needed.
+ * What is mounted: one or more places, each a snapshot (in an archive too) or a directory of checkpoints, whose list may grow and shrink while it is mounted.
+ * A snapshot has a slot for the life of the mount (its number is part of inode numbers); its view is opened when first needed. Another
+ * snapshot under the path of an earlier one has a slot of its own.
  * Thread-safe.
  */
 #ifndef WEIR_FUSEFS_SOURCE_H
@@ -10,6 +11,7 @@
 #include <pthread.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "state/ckpt/view.h"
 
 #define WEIR_SNAPSHOTS_MAX 1024
@@ -39,8 +41,12 @@ struct weir_facts {
 
 struct weir_snapshot {
 	char *name, *uri;
-	bool complete, gone;
+	uint32_t same;          /* how many have the name before it: shown as NAME~2, ... */
+	uint32_t root;          /* of the source */
+	bool complete, gone;    /* by __atomic builtins: they change under readers */
+	bool seen;              /* in the listing at hand */
 	int64_t id, mtime_ms;
+	uint64_t size;          /* of _metadata; with mtime_ms: is it still the same? */
 	struct weir_error why;  /* when not complete */
 	struct weir_ckpt *ckpt; /* belongs to the view once that is open */
 	struct weir_view *view; /* NULL until needed */
@@ -52,18 +58,26 @@ struct weir_snapshot {
 	pthread_mutex_t lock;
 };
 
-struct weir_source {
+/* A place that was given. */
+struct weir_source_root {
 	char *uri;               /* as given */
 	struct weir_fs *fs;
 	char *path;
 	bool live;               /* a directory whose list may change */
+};
+
+struct weir_source {
+	uint32_t nroots;
+	struct weir_source_root *roots;
+	bool live;               /* any of them is */
 	uint32_t nslots;
 	struct weir_snapshot *slots[WEIR_SNAPSHOTS_MAX];
 	uint32_t left_out;       /* snapshots beyond the last slot */
 	pthread_mutex_t lock;
 };
 
-/* Fails when nothing at the path is a checkpoint or savepoint, with the reason. */
+/* Fails when nothing at one of the paths is a checkpoint or savepoint, with the reason. Paths are what weir_locate() takes. */
+int weir_source_open_all(const char *const *uris, size_t n, struct weir_source **out, struct weir_error *err) WEIR_CHECK;
 int weir_source_open(const char *uri, struct weir_source **out, struct weir_error *err) WEIR_CHECK;
 void weir_source_close(struct weir_source *s);
 /* Look again which snapshots there are. */
@@ -73,6 +87,12 @@ uint32_t weir_source_count(struct weir_source *s);
 struct weir_snapshot *weir_source_slot(struct weir_source *s, uint32_t slot);
 /* Slot of the newest complete snapshot, or -1. */
 int weir_source_latest(struct weir_source *s);
+/* Is it there and complete? */
+bool weir_snapshot_listed(const struct weir_snapshot *s);
+/* Its name as a path component; appended. */
+void weir_snapshot_name(const struct weir_snapshot *s, struct weir_buf *out);
+/* The complete snapshot of this name, or -1. */
+int weir_source_find(struct weir_source *s, const char *name);
 /* The view of a snapshot, opened now if need be. */
 int weir_snapshot_view(struct weir_snapshot *s, struct weir_view **out, struct weir_error *err) WEIR_CHECK;
 

@@ -54,6 +54,7 @@ static const struct row rows[] = {
 	{ NODE_ROOT, NODE_CHECKPOINTS, "checkpoints", NULL, NULL, NULL },
 	{ NODE_ROOT, NODE_INCOMPLETE, "incomplete", NULL, NULL, NULL },
 	{ NODE_ROOT, NODE_CONTROL, ".weir", NULL, NULL, NULL },
+	{ NODE_SNAPSHOT, NODE_CONTROL, ".weir", weir__control_present, NULL, NULL },
 	{ NODE_CONTROL, NODE_STATUS, "status.json", NULL, NULL, NULL },
 	{ NODE_CONTROL, NODE_ERRORS, "errors.jsonl", NULL, NULL, NULL },
 	{ NODE_CONTROL, NODE_SCHEMA_VERSION, "schema-version", NULL, NULL, NULL },
@@ -169,7 +170,7 @@ static int find_in_row(struct weir_tree *t, const struct row *r, struct weir_ino
 
 int weir_tree_lookup(struct weir_tree *t, uint64_t parent, const char *name, uint64_t *out_ino, struct weir_error *err)
 {
-	struct weir_inode dir = weir_inode_unpack(parent), n;
+	struct weir_inode dir = weir__node(t, parent), n;
 
 	EACH_ROW(r, dir.kind) {
 		int rc = find_in_row(t, r, dir, name, &n, err);
@@ -207,7 +208,7 @@ int weir_tree_walk(struct weir_tree *t, const char *path, uint64_t *out_ino, str
 
 int weir_tree_child(struct weir_tree *t, uint64_t dir_ino, uint64_t i, uint64_t *out_ino, struct weir_buf *name, struct weir_error *err)
 {
-	struct weir_inode dir = weir_inode_unpack(dir_ino), n = dir;
+	struct weir_inode dir = weir__node(t, dir_ino), n = dir;
 
 	weir_buf_clear(name);
 	EACH_ROW(r, dir.kind) {
@@ -240,7 +241,7 @@ int weir_tree_child(struct weir_tree *t, uint64_t dir_ino, uint64_t i, uint64_t 
 
 int weir_tree_count(struct weir_tree *t, uint64_t dir_ino, uint64_t *out, struct weir_error *err)
 {
-	struct weir_inode dir = weir_inode_unpack(dir_ino);
+	struct weir_inode dir = weir__node(t, dir_ino);
 	uint64_t sum = 0;
 
 	EACH_ROW(r, dir.kind) {
@@ -282,6 +283,18 @@ int weir_tree_new(struct weir_source *src, const struct weir_tree_options *o, st
 				break;
 		t->uids.names = (const char *const *)t->uid_texts;
 	}
+	t->view = o ? o->view : WEIR_LEAF_JSON;
+	t->bare = o && o->bare;
+	if (o && o->at) {
+		int slot = strcmp(o->at, "latest") == 0 ? weir_source_latest(src) : weir_source_find(src, o->at);
+
+		if (slot < 0) {
+			t->src = NULL;
+			weir_tree_free(t);
+			return weir_error_set(err, WEIR_ENOTFOUND, "at=%s: no complete checkpoint or savepoint here has this name", o->at);
+		}
+		t->root = (struct weir_inode){ .kind = NODE_SNAPSHOT, .snapshot = (uint32_t)slot };
+	}
 	*out = t;
 	return 0;
 }
@@ -307,9 +320,11 @@ void weir_tree_refresh(struct weir_tree *t, int64_t now_ms)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
 
-	if (!t->src->live || (t->refreshed_ms && now_ms - t->refreshed_ms < 1000))
+	int64_t last = __atomic_load_n(&t->refreshed_ms, __ATOMIC_RELAXED);
+
+	if (!t->src->live || t->root.kind != NODE_ROOT || (last && now_ms - last < 1000) ||
+	    !__atomic_compare_exchange_n(&t->refreshed_ms, &last, now_ms, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
-	t->refreshed_ms = now_ms;
 	if (weir_source_refresh(t->src, &err))
 		weir_tree_note(t, 1, &err);
 }
@@ -317,7 +332,7 @@ void weir_tree_refresh(struct weir_tree *t, int64_t now_ms)
 /* ---- errors, totals ---- */
 void weir_tree_note(struct weir_tree *t, uint64_t ino, const struct weir_error *err)
 {
-	struct weir_inode n = weir_inode_unpack(ino);
+	struct weir_inode n = weir__node(t, ino);
 	bool first = true;
 
 	pthread_mutex_lock(&t->error_lock);
@@ -355,7 +370,7 @@ void weir_tree_totals(struct weir_tree *t, uint64_t *out_bytes, uint64_t *out_fi
 	for (uint32_t i = 0; i < weir_source_count(t->src); i++) {
 		const struct weir_snapshot *s = weir_source_slot(t->src, i);
 
-		if (!__atomic_load_n(&s->complete, __ATOMIC_ACQUIRE) || s->gone)
+		if (!weir_snapshot_listed(s))
 			continue;
 		for (uint32_t k = 0; k < s->ckpt->noperators; k++)
 			*out_bytes += weir_operator_bytes(&s->ckpt->operators[k]);

@@ -27,10 +27,16 @@ struct weir_attr {
 	int64_t mtime_ms;
 };
 
+/* Forms of a leaf: all are found by name, one is listed. */
+enum weir_leaf_form { WEIR_LEAF_JSON, WEIR_LEAF_RAW, WEIR_LEAF_HEX, WEIR_LEAF_TXT };
+
 struct weir_tree_options {
 	struct weir_uids uids;
 	uint64_t cache_bytes;   /* of indexes; 0 = 256 MiB */
 	uint64_t exact_bytes;   /* lengths of listings are computed at once for operators up to this size; 0 = 32 MiB */
+	const char *at;         /* name of a snapshot ("latest" too): it is the root, and nothing else is there. NULL: all of them */
+	enum weir_leaf_form view; /* which form of leaves is listed */
+	bool bare;              /* leaves are the value alone, without key and namespace */
 };
 
 struct weir_tree;

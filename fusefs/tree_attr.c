@@ -69,7 +69,7 @@ static uint64_t stored_bytes(struct weir_tree *t, struct weir_inode n, uint64_t 
 
 	if (n.kind == NODE_RAW_FILE)
 		return size;
-	if (n.kind != NODE_LEAF || weir__place_of(t, n, &p, NULL) || weir_index_get(t->cache, n.snapshot, p.view, n.slot, n.group, &x, NULL))
+	if (n.kind < NODE_LEAF || weir__place_of(t, n, &p, NULL) || weir_index_get(t->cache, n.snapshot, p.view, n.slot, n.group, &x, NULL))
 		return 0;
 	for (uint32_t i = 0; n.rank < x->nleaves && i < x->leaves[n.rank].count; i++) {
 		const struct weir_entry *e = &x->entries[x->leaves[n.rank].first + i];
@@ -82,7 +82,7 @@ static uint64_t stored_bytes(struct weir_tree *t, struct weir_inode n, uint64_t 
 
 int weir_tree_attr(struct weir_tree *t, uint64_t ino, struct weir_attr *out, struct weir_error *err)
 {
-	struct weir_inode n = weir_inode_unpack(ino);
+	struct weir_inode n = weir__node(t, ino);
 	struct weir_attr a = { .shape = weir_tree_shape(ino) };
 	struct weir_snapshot *s = weir_source_slot(t->src, n.snapshot);
 	struct weir_buf text = { 0 };
@@ -91,7 +91,7 @@ int weir_tree_attr(struct weir_tree *t, uint64_t ino, struct weir_attr *out, str
 
 	if (n.kind >= NODE_KINDS || !s)
 		return WEIR_ENOTFOUND;
-	a.changing = n.kind < NODE_SNAPSHOT && (t->src->live || n.kind == NODE_STATUS || n.kind == NODE_ERRORS);
+	a.changing = n.kind <= NODE_SNAPSHOT && ((t->src->live && t->root.kind == NODE_ROOT) || n.kind == NODE_STATUS || n.kind == NODE_ERRORS);
 	a.mtime_ms = s->mtime_ms;
 	if (a.shape == WEIR_SHAPE_DIR) {
 		struct weir_error quiet = WEIR_ERROR_INIT; /* a directory that cannot be listed is still there */
@@ -120,7 +120,7 @@ int weir_tree_attr(struct weir_tree *t, uint64_t ino, struct weir_attr *out, str
 
 int weir_tree_link(struct weir_tree *t, uint64_t ino, struct weir_buf *out, struct weir_error *err)
 {
-	struct weir_inode n = weir_inode_unpack(ino);
+	struct weir_inode n = weir__node(t, ino);
 	struct weir__place p;
 	char hex[33];
 	int rc, slot;
@@ -134,7 +134,7 @@ int weir_tree_link(struct weir_tree *t, uint64_t ino, struct weir_buf *out, stru
 			return WEIR_ENOTFOUND;
 		s = weir_source_slot(t->src, (uint32_t)slot);
 		weir_buf_text(out, "checkpoints/");
-		weir_name_encode((struct weir_slice){ (const uint8_t *)s->name, strlen(s->name) }, out);
+		weir_snapshot_name(s, out);
 		return weir_buf_error(out) ? no_memory(err) : 0;
 	}
 	if (n.kind != NODE_UID_LINK && n.kind != NODE_NAME_LINK)
@@ -170,7 +170,7 @@ static int leaf_xattr(struct weir_tree *t, struct weir_inode n, const struct wei
 
 int weir_tree_xattr(struct weir_tree *t, uint64_t ino, const char *name, struct weir_buf *out, struct weir_error *err)
 {
-	struct weir_inode n = weir_inode_unpack(ino);
+	struct weir_inode n = weir__node(t, ino);
 	struct weir__place p;
 	struct weir_attr a;
 	char text[1024], hex[33];

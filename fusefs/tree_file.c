@@ -57,7 +57,7 @@ int weir__raw_size(struct weir_tree *t, struct weir_inode n, uint64_t *out, stru
 int weir_tree_open(struct weir_tree *t, uint64_t ino, struct weir_file **out, struct weir_error *err)
 {
 	struct weir_file *f;
-	struct weir_inode n = weir_inode_unpack(ino);
+	struct weir_inode n = weir__node(t, ino);
 	int rc = 0;
 
 	if (weir_tree_shape(ino) != WEIR_SHAPE_FILE)

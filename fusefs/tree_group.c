@@ -128,7 +128,8 @@ int weir__leaf_entries(struct weir_tree *t, struct weir_inode dir, uint64_t i, s
 	if (i < *out_n) {
 		out->rank = x->by_hash ? x->by_hash[lo + i] : (uint32_t)i;
 		weir__leaf_name(p.state, x, out->rank, name);
-		weir_buf_text(name, ".json");
+		out->kind = weir__leaf_kind(t->view);
+		weir_buf_text(name, weir__leaf_suffix(t->view));
 		rc = 1;
 	}
 	weir_index_put(t->cache, x);

@@ -16,7 +16,11 @@
 static const struct suffix {
 	const char *text;
 	enum weir_inode_kind kind;
-} suffixes[] = { { ".json", NODE_LEAF }, { ".raw", NODE_LEAF_RAW }, { ".hex", NODE_LEAF_HEX }, { ".txt", NODE_LEAF_TXT } };
+} suffixes[] = { /* by enum weir_leaf_form */
+	 { ".json", NODE_LEAF }, { ".raw", NODE_LEAF_RAW }, { ".hex", NODE_LEAF_HEX }, { ".txt", NODE_LEAF_TXT } };
+
+enum weir_inode_kind weir__leaf_kind(enum weir_leaf_form form) { return suffixes[form].kind; }
+const char *weir__leaf_suffix(enum weir_leaf_form form) { return suffixes[form].text; }
 
 /* Plain text of a value, coded. True when the text alone does not say which value it is. */
 static bool put_coded(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *out)

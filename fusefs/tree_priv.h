@@ -17,7 +17,12 @@ struct weir_tree {
 	struct weir_buf errors;      /* .weir/errors.jsonl */
 	uint64_t nerrors;
 	int64_t refreshed_ms;
+	struct weir_inode root;      /* what inode 1 is: the root, or a snapshot */
+	enum weir_leaf_form view;
+	bool bare;
 };
+
+static inline struct weir_inode weir__node(const struct weir_tree *t, uint64_t ino) { return ino == 1 ? t->root : weir_inode_unpack(ino); }
 
 /* ---- where a node lives (tree_place.c) ---- */
 struct weir__place {
@@ -38,6 +43,9 @@ int weir__facts(struct weir_tree *t, struct weir_inode n, struct weir_facts **ou
 
 /* ---- name of a leaf (tree_leaf.c), without suffix; appended ---- */
 void weir__leaf_name(const struct weir_state_info *s, const struct weir_index *x, uint32_t rank, struct weir_buf *out);
+
+enum weir_inode_kind weir__leaf_kind(enum weir_leaf_form form);
+const char *weir__leaf_suffix(enum weir_leaf_form form);
 
 /* ---- content (render.c) ---- */
 /* Content comes in segments, so that one of any length is never in memory as a whole. */

@@ -18,7 +18,7 @@ typedef int weir__find_fn(struct weir_tree *t, struct weir_inode dir, const char
 /* Is a single entry there: 1 or 0, or an error. */
 typedef int weir__present_fn(struct weir_tree *t, struct weir_inode dir, struct weir_error *err);
 
-weir__present_fn weir__latest_present;
+weir__present_fn weir__latest_present, weir__control_present;
 weir__entries_fn weir__complete_entries, weir__incomplete_entries, weir__raw_entries, weir__raw_dir_entries;
 
 weir__present_fn weir__uid_present, weir__name_present;

@@ -5,9 +5,10 @@
  */
 #include "fusefs/tree_rows.h"
 
-#include "fusefs/name.h"
-
-static bool listed(const struct weir_snapshot *s, bool complete) { return !s->gone && __atomic_load_n(&s->complete, __ATOMIC_ACQUIRE) == complete; }
+static bool listed(const struct weir_snapshot *s, bool complete)
+{
+	return complete ? weir_snapshot_listed(s) : !__atomic_load_n(&s->gone, __ATOMIC_ACQUIRE) && !__atomic_load_n(&s->complete, __ATOMIC_ACQUIRE);
+}
 
 static int snapshots(struct weir_tree *t, bool complete, uint64_t i, struct weir_inode *out, struct weir_buf *name, uint64_t *out_n)
 {
@@ -19,7 +20,7 @@ static int snapshots(struct weir_tree *t, bool complete, uint64_t i, struct weir
 		if (!listed(s, complete) || seen++ != i)
 			continue;
 		out->snapshot = k;
-		weir_name_encode((struct weir_slice){ (const uint8_t *)s->name, strlen(s->name) }, name);
+		weir_snapshot_name(s, name);
 		return 1;
 	}
 	*out_n = seen;
@@ -48,6 +49,13 @@ int weir__latest_present(struct weir_tree *t, struct weir_inode dir, struct weir
 {
 	(void)dir, (void)err;
 	return weir_source_latest(t->src) >= 0;
+}
+
+/* In a snapshot only where that is the root. */
+int weir__control_present(struct weir_tree *t, struct weir_inode dir, struct weir_error *err)
+{
+	(void)err;
+	return dir.kind == t->root.kind;
 }
 
 /* ---- raw files, by where they lie ---- */
