@@ -79,16 +79,20 @@ kinds kinds-wide -p 3 -Dpipeline.max-parallelism=1000 -Dexecution.checkpointing.
 
 # ---- 1. Flink's classes read it; 3. and what Flink wrote ----
 find "$snaps" -name _metadata | sort | while read -r m; do d=$(dirname "$m"); n=${d#"$snaps"/}; printf '%s\t%s\n' "$d" "${n//\//_}"; done > "$work/all"
+moved=()
 for d in tests/golden/flights/*/*; do
-    n=golden_$(basename "$(dirname "$d")")_$(basename "$d"); mkdir -p "$work/golden/$n"; cp "$d"/_metadata* "$work/golden/$n"; gunzip -q "$work/golden/$n"/*.gz 2>/dev/null
-    printf '%s\t%s\n' "$work/golden/$n" "$n" >> "$work/golden-list"
+    n=golden_$(basename "$(dirname "$d")")_$(basename "$d"); mkdir -p "$work/golden"; cp -r "$d" "$work/golden/$n"; find "$work/golden/$n" -name '*.gz' -exec gunzip -q {} +
+    m=$(find "$work/golden/$n" -name _metadata)
+    printf '%s\t%s\n' "$(dirname "$m")" "$n" >> "$work/golden-list"
+    from=$(grep -aoE 'file:/[^ ]*/(chk-[0-9]+|shared)/' "$m" | head -n 1 | sed -E 's,/(chk-[0-9]+|shared)/$,,') # checkpoints hold absolute paths
+    [ -z "$from" ] || moved+=(--map "${from#file:}=$work/golden/$n")
 done
 mkdir "$work/dumps"
 while IFS=$'\t' read -r dir name; do "$weir" state dump "$dir" > "$work/dumps/$name" 2>> "$work/weir.log"; done < <(cat "$work/all" "$work/golden-list")
 understood() { grep -v -e '"state":"opaque"' -e '^{"summary"' "$1"; }
 for v in $versions; do
     case $v in 1.*) grep -vE '	(v[56]_|golden_2)' "$work/all" "$work/golden-list" -h > "$work/list" ;; *) cat "$work/all" "$work/golden-list" > "$work/list" ;; esac # 1.20 reads up to version 4
-    JAVA_TOOL_OPTIONS="-Xbootclasspath/a:$work/classes" "$kit/oracle/oracle" -v "$v" batch "$work/flink-$v" "$work/list" > "$work/oracle-$v.log" 2>&1 ||
+    JAVA_TOOL_OPTIONS="-Xbootclasspath/a:$work/classes" "$kit/oracle/oracle" -v "$v" batch "${moved[@]}" "$work/flink-$v" "$work/list" > "$work/oracle-$v.log" 2>&1 ||
         { tail -n 20 "$work/oracle-$v.log"; fail "the oracle of Flink $v"; continue; }
     while IFS=$'\t' read -r dir name; do
         f=$work/flink-$v/$name.ndjson
