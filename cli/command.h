@@ -49,6 +49,8 @@ struct weir_command {
 	X(state_dump)    \
 	X(state_verify)  \
 	X(state_migrate) \
+	X(state_tree)    \
+	X(state_cat)     \
 	X(mount)         \
 	X(unmount)       \
 	X(completion)    \

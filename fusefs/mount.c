@@ -22,7 +22,7 @@
 
 #include "fusefs/mounts.h"
 #include "fusefs/ops.h"
-#include "statetool/locate.h"
+#include "fusefs/options.h"
 
 static char log_text[512]; /* libfuse's last complaint; one mount a process */
 
@@ -43,68 +43,7 @@ static int said(struct weir_error *err, int code, const char *dir, const char *w
 	return weir_error_at(err, code, dir, WEIR_NO_OFFSET, "%s%s%s", what, log_text[0] ? ": " : "", log_text);
 }
 
-struct ours {
-	char *notify_pipe, *at;
-	char *uids;           /* path of a file */
-	const char *unknown_view;
-	struct weir_tree_options tree;
-};
-
-/* Options in /etc/fstab that are for mount(8) and systemd. */
-static bool is_for_others(const char *option)
-{
-	static const char *const names[] = { "rw", "auto", "noauto", "nofail", "user", "users", "nouser", "owner", "group", "defaults", "_netdev" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(option, names[i]) == 0)
-			return true;
-	return strncmp(option, "x-", 2) == 0 || strncmp(option, "comment=", 8) == 0 || strncmp(option, "user=", 5) == 0;
-}
-
-static void take_view(const char *name, struct ours *ours)
-{
-	static const char *const forms[] = { "json", "raw", "hex", "txt" };
-
-	ours->unknown_view = "json, raw, hex and txt";
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
-		if (strcmp(name, forms[i]) == 0) {
-			ours->tree.view = (enum weir_leaf_form)i;
-			ours->unknown_view = NULL;
-		}
-}
-
-static void keep_text(char **to, const char *text)
-{
-	free(*to);
-	*to = strdup(text);
-}
-
-static bool take_ours(const char *option, struct ours *ours)
-{
-	if (is_for_others(option))
-		return true;
-	if (strncmp(option, "notify_pipe=", 12) == 0) {
-		free(ours->notify_pipe);
-		ours->notify_pipe = realpath(option + 12, NULL); /* libfuse goes to "/" */
-	} else if (strncmp(option, "cache=", 6) == 0) {
-		ours->tree.cache_bytes = strtoull(option + 6, NULL, 10);
-	} else if (strncmp(option, "exact=", 6) == 0) {
-		ours->tree.exact_bytes = strtoull(option + 6, NULL, 10);
-	} else if (strncmp(option, "at=", 3) == 0) {
-		keep_text(&ours->at, option + 3);
-	} else if (strncmp(option, "uids=", 5) == 0) {
-		keep_text(&ours->uids, option + 5);
-	} else if (strncmp(option, "view=", 5) == 0) {
-		take_view(option + 5, ours);
-	} else if (strcmp(option, "bare") == 0) {
-		ours->tree.bare = true;
-	} else {
-		return false;
-	}
-	return true;
-}
-
-static int add_options(const struct weir_mount_options *o, struct fuse_args *args, struct ours *ours, struct weir_error *err)
+static int add_options(const struct weir_mount_options *o, struct fuse_args *args, struct weir_mount_words *ours, struct weir_error *err)
 {
 	char *opts = NULL, fsname[PATH_MAX + 32];
 	int bad;
@@ -119,15 +58,12 @@ static int add_options(const struct weir_mount_options *o, struct fuse_args *arg
 		char *copy = strdup(o->fuse_options[i]), *save = NULL;
 
 		for (char *p = copy ? strtok_r(copy, ",", &save) : NULL; p && !bad; p = strtok_r(NULL, ",", &save))
-			bad = !take_ours(p, ours) && fuse_opt_add_opt(&opts, p);
+			bad = !weir_mount_word_take(p, ours) && fuse_opt_add_opt(&opts, p);
 		bad |= !copy;
 		free(copy);
 	}
 	bad = bad || fuse_opt_add_arg(args, "-o") || fuse_opt_add_arg(args, opts) || (o->debug && fuse_opt_add_arg(args, "-d"));
 	free(opts);
-	if (ours->unknown_view)
-		return weir_error_set(err, WEIR_EINVALID, "view= is one of %s", ours->unknown_view);
-	ours->tree.at = ours->at;
 	return bad ? weir_error_set(err, WEIR_ENOMEM, "out of memory for mount options") : 0;
 }
 
@@ -197,7 +133,7 @@ static int serve(struct fuse_session *se, const struct weir_mount_options *o)
 	return rc;
 }
 
-static int run(struct fuse_session *se, const struct weir_mount_options *o, const char *dir, const struct ours *ours, struct weir_error *err)
+static int run(struct fuse_session *se, const struct weir_mount_options *o, const char *dir, const struct weir_mount_words *ours, struct weir_error *err)
 {
 	bool foreground = o->foreground || o->debug;
 	int rc;
@@ -220,39 +156,10 @@ static int run(struct fuse_session *se, const struct weir_mount_options *o, cons
 	return 0; /* unmounted, or a signal asked for the end */
 }
 
-/* uids of the file that name operators of the newest snapshot of each source, and those that were given. */
-static int read_uids(struct weir_source *src, const char *file, const struct weir_uids *given, struct weir_uid_list *out, struct weir_error *err)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < given->count; i++) {
-		const char **slot = weir_vec_push(&out->names);
-
-		if (!slot)
-			return weir_error_set(err, WEIR_ENOMEM, "out of memory for uids");
-		*slot = given->names[i];
-	}
-	for (uint32_t r = 0; file && r < src->nroots && rc == 0; r++) {
-		const struct weir_snapshot *newest = NULL;
-
-		for (uint32_t i = 0; i < weir_source_count(src); i++) {
-			const struct weir_snapshot *s = weir_source_slot(src, i);
-
-			if (s->root == r && weir_snapshot_listed(s) && (!newest || s->mtime_ms >= newest->mtime_ms))
-				newest = s;
-		}
-		if (newest)
-			rc = weir_uids_from_file(newest->ckpt, file, out, err);
-	}
-	return rc;
-}
-
 int weir_mount(const struct weir_mount_options *o, struct weir_error *err)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
-	struct ours ours = { 0 };
-	struct weir_uid_list uids = { 0 };
-	struct weir_source *src = NULL;
+	struct weir_mount_words ours = { 0 };
 	struct weir_tree *tree = NULL;
 	struct fuse_session *se;
 	char dir[PATH_MAX];
@@ -262,14 +169,7 @@ int weir_mount(const struct weir_mount_options *o, struct weir_error *err)
 	if (rc == 0)
 		rc = add_options(o, &args, &ours, err);
 	if (rc == 0)
-		rc = weir_source_open_all(o->sources, o->nsources, &src, err);
-	if (rc == 0)
-		rc = read_uids(src, ours.uids, &o->uids, &uids, err);
-	ours.tree.uids = (struct weir_uids){ uids.names.items, uids.names.len };
-	if (rc == 0)
-		rc = weir_tree_new(src, &ours.tree, &tree, err);
-	if (rc && src && !tree)
-		weir_source_close(src);
+		rc = weir_tree_open_all(o->sources, o->nsources, &ours, &o->uids, &tree, err);
 	if (rc == 0) {
 		if (!o->debug)
 			fuse_set_log_func(catch_log);
@@ -282,10 +182,7 @@ int weir_mount(const struct weir_mount_options *o, struct weir_error *err)
 		notify(ours.notify_pipe, false);
 	weir_tree_free(tree);
 	fuse_opt_free_args(&args);
-	weir_uid_list_fini(&uids);
-	free(ours.notify_pipe);
-	free(ours.at);
-	free(ours.uids);
+	weir_mount_words_fini(&ours);
 	return rc;
 }
 #else

@@ -184,28 +184,6 @@ int weir_tree_lookup(struct weir_tree *t, uint64_t parent, const char *name, uin
 	return WEIR_ENOTFOUND;
 }
 
-int weir_tree_walk(struct weir_tree *t, const char *path, uint64_t *out_ino, struct weir_error *err)
-{
-	uint64_t ino = 1;
-	char name[512];
-	int rc = 0;
-
-	while (*path && rc == 0) {
-		size_t n = strcspn(path, "/");
-
-		if (n >= sizeof(name))
-			return WEIR_ENOTFOUND;
-		memcpy(name, path, n);
-		name[n] = 0;
-		if (n)
-			rc = weir_tree_lookup(t, ino, name, &ino, err);
-		path += n + (path[n] == '/');
-	}
-	if (rc == 0)
-		*out_ino = ino;
-	return rc;
-}
-
 int weir_tree_child(struct weir_tree *t, uint64_t dir_ino, uint64_t i, uint64_t *out_ino, struct weir_buf *name, struct weir_error *err)
 {
 	struct weir_inode dir = weir__node(t, dir_ino), n = dir;

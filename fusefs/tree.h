@@ -48,6 +48,8 @@ struct weir_source *weir_tree_source(struct weir_tree *t);
 int weir_tree_lookup(struct weir_tree *t, uint64_t parent, const char *name, uint64_t *out_ino, struct weir_error *err) WEIR_CHECK;
 /* A path from the root, for tests and tools; links are not followed. */
 int weir_tree_walk(struct weir_tree *t, const char *path, uint64_t *out_ino, struct weir_error *err) WEIR_CHECK;
+/* A path with links followed. */
+int weir_tree_resolve(struct weir_tree *t, const char *path, uint64_t *out_ino, struct weir_error *err) WEIR_CHECK;
 /* The i-th name of a directory; WEIR_ENOTFOUND after the last. name is replaced. */
 int weir_tree_child(struct weir_tree *t, uint64_t dir, uint64_t i, uint64_t *out_ino, struct weir_buf *name, struct weir_error *err) WEIR_CHECK;
 int weir_tree_count(struct weir_tree *t, uint64_t dir, uint64_t *out, struct weir_error *err) WEIR_CHECK;
