@@ -326,6 +326,13 @@ static int scan_part(struct weir__scan_ctx *x, struct weir__part *p, struct weir
 	}
 }
 
+int weir__scan_part(struct weir_view *v, struct weir__part *part, const struct weir_scan *scan, weir_entry_fn *fn, void *arg, struct weir_error *err)
+{
+	struct weir__scan_ctx x = { .view = v, .scan = scan, .fn = fn, .arg = arg };
+
+	return scan_part(&x, part, err);
+}
+
 int weir_view_scan(struct weir_view *v, const struct weir_scan *scan, weir_entry_fn *fn, void *arg, struct weir_error *err)
 {
 	struct weir__scan_ctx x = { .view = v, .scan = scan, .fn = fn, .arg = arg };

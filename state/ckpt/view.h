@@ -36,6 +36,7 @@ struct weir_problem {
 	int32_t subtask, key_group;           /* or -1 */
 	const char *kind;     /* "keyed", "operator", "raw-keyed", "raw-operator", "coordinator", "files" ... */
 	int64_t size;         /* of the handle, or -1 */
+	uint64_t bytes;       /* from offset on, of an entry; 0: not known */
 };
 typedef void weir_problem_fn(void *arg, const struct weir_problem *p);
 
@@ -62,5 +63,27 @@ bool weir_problem_is_damage(const struct weir_problem *p);
  * size, metadata decodes, every entry decodes, key groups of keys with known hashes are right, ranges of subtasks are what they must be and do not overlap.
  * A subtask without keyed state is no finding: Flink writes none when no state was registered. Returns an error only when it could not go on. */
 int weir_view_verify(struct weir_view *v, weir_problem_fn *fn, void *arg, struct weir_error *err) WEIR_CHECK;
+
+/* The same for callers that want the entries, too: sound says that nothing was found wrong with this one. A non-zero result of entry stops and is returned. */
+struct weir_check {
+	weir_problem_fn *problem;
+	int (*entry)(void *arg, const struct weir_entry *e, bool sound); /* or NULL */
+	void *arg;
+};
+int weir_view_check(struct weir_view *v, const struct weir_check *check, struct weir_error *err) WEIR_CHECK;
+
+/* One handle: managed_keyed, raw_keyed, managed_operator or raw_operator of a subtask of weir_view_ckpt(v). NULL: it holds nothing. */
+struct weir__part;
+struct weir__part *weir_view_part(const struct weir_view *v, const void *handle);
+/* Only its entries, of keyed ones only those of one key group (-1: all). Ranges and files that nobody reads are not looked at. */
+int weir_view_check_part(struct weir_view *v, struct weir__part *part, int32_t key_group, const struct weir_check *check, struct weir_error *err) WEIR_CHECK;
+/* What was read of it, each NULL or empty where it is of another kind or could not be opened. */
+struct weir_keyed_meta;
+struct weir_oper_header;
+const struct weir_keyed_meta *weir_view_part_keyed(const struct weir__part *part);
+const struct weir_oper_header *weir_view_part_oper(const struct weir__part *part);
+struct weir_slice weir_view_part_bytes(const struct weir__part *part);
+/* The number of a state in either of them, or -1. */
+int32_t weir_view_part_state(const struct weir__part *part, const struct weir_state_info *info);
 
 #endif

@@ -81,6 +81,8 @@ int32_t weir__wanted_group(const struct weir__scan_ctx *x, const struct weir__pa
 /* Damage in the part, described by err (with path and offset): 0 when it was told to the scan's problem function (err is cleared), else its code. */
 int weir__scan_damage(struct weir__scan_ctx *x, int32_t key_group, int code, struct weir_error *err);
 
+/* weir_view_scan() of one part. */
+int weir__scan_part(struct weir_view *v, struct weir__part *part, const struct weir_scan *scan, weir_entry_fn *fn, void *arg, struct weir_error *err);
 int weir__view_open_parts(struct weir_view *v, struct weir_error *err);
 /* The bytes of part->stream into bytes, map, path. */
 int weir__part_load(struct weir_view *v, struct weir__part *part, struct weir_error *err);

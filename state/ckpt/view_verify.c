@@ -19,6 +19,7 @@
 struct verify {
 	struct weir_view *view;
 	weir_problem_fn *fn;
+	int (*entry)(void *arg, const struct weir_entry *e, bool sound);
 	void *arg;
 	struct weir_arena scratch;
 	WEIR_VEC(char *) told; /* files that are missing or short: told once, not again by whoever needs them */
@@ -26,22 +27,54 @@ struct verify {
 
 /* ---- entries ---- */
 
+/* The part that the entry is in; of a state that several handles of a subtask hold, the one whose bytes it points into. */
+static const struct weir__part *part_of(const struct weir_view *view, const struct weir_entry *e)
+{
+	const struct weir__part *found = NULL;
+
+	for (size_t i = 0; i < view->parts.len; i++) {
+		const struct weir__part *part = &view->parts.items[i];
+
+		for (uint32_t k = 0; part->op == e->state->op && part->subtask == e->subtask && k < part->ninfos; k++)
+			if (part->infos[k] == e->state && part->path)
+				found = part;
+	}
+	return found;
+}
+
+/* Where the entry's bytes lie in the file, when they are there as they are (not compressed, not in RocksDB files). */
+static void place_entry(const struct weir__part *part, const struct weir_entry *e, struct weir_problem *p)
+{
+	const struct weir_slice parts[] = { e->key, e->ns, e->user_key, e->value };
+	const uint8_t *from = NULL, *to = NULL;
+
+	for (size_t i = 0; i < 4; i++) {
+		const struct weir_slice s = parts[i];
+
+		if (!s.ptr || !s.len || !part->bytes.ptr || s.ptr < part->bytes.ptr || s.ptr + s.len > part->bytes.ptr + part->bytes.len)
+			continue;
+		if (!from || s.ptr < from)
+			from = s.ptr;
+		if (!to || s.ptr + s.len > to)
+			to = s.ptr + s.len;
+	}
+	if (!from || part->stream->kind == WEIR_HANDLE_INLINE)
+		return;
+	p->offset = (uint64_t)(from - part->bytes.ptr) + (part->stream->kind == WEIR_HANDLE_SEGMENT ? (uint64_t)part->stream->start : 0);
+	p->bytes = (uint64_t)(to - from);
+}
+
 static void tell_entry(struct verify *v, const struct weir_entry *e, int code, const char *what)
 {
 	char op[160], text[900], where[64] = "", subtask[32] = "";
-	struct weir_problem p = { .path = "", .offset = WEIR_NO_OFFSET, .operator_ = weir__operator_text(e->state->op, op, sizeof(op)), .state = e->state->name,
-				  .code = code, .text = text, .reason = what, .op = e->state->op, .subtask = e->subtask, .key_group = e->key_group,
+	const struct weir__part *part = part_of(v->view, e);
+	struct weir_problem p = { .path = part ? part->path : "", .offset = WEIR_NO_OFFSET, .operator_ = weir__operator_text(e->state->op, op, sizeof(op)),
+				  .state = e->state->name, .code = code, .text = text, .reason = what, .op = e->state->op, .subtask = e->subtask, .key_group = e->key_group,
 				  .kind = weir_state_kind_name(e->state->kind), .size = -1 };
 	struct weir_buf key = { 0 };
 
-	for (size_t i = 0; i < v->view->parts.len; i++) /* the file: that of the subtask's part */
-		if (v->view->parts.items[i].op == e->state->op && v->view->parts.items[i].subtask == e->subtask) {
-			const struct weir__part *part = &v->view->parts.items[i];
-
-			for (uint32_t k = 0; k < part->ninfos; k++)
-				if (part->infos[k] == e->state && part->path)
-					p.path = part->path;
-		}
+	if (part && part->stream)
+		place_entry(part, e, &p);
 	if (e->key_group >= 0)
 		snprintf(where, sizeof(where), ", key group %d", e->key_group);
 	else if (e->index >= 0)
@@ -104,9 +137,9 @@ static const char *check_value(const struct weir_entry *e)
 	}
 }
 
-static int check_entry(void *arg, const struct weir_entry *e)
+/* What is wrong with the entry was told: false. */
+static bool is_sound(struct verify *v, const struct weir_entry *e)
 {
-	struct verify *v = arg;
 	const struct weir_state_info *info = e->state;
 	const char *what;
 	char text[160];
@@ -114,7 +147,7 @@ static int check_entry(void *arg, const struct weir_entry *e)
 
 	if (e->undecodable) {
 		tell_entry(v, e, e->damaged ? WEIR_ECORRUPT : WEIR_ENOTYPE, e->undecodable);
-		return 0;
+		return false;
 	}
 	what = check_value(e);
 	if (what)
@@ -123,8 +156,17 @@ static int check_entry(void *arg, const struct weir_entry *e)
 	    weir_keyed_group_of(info->key, e->key, info->op->max_parallelism, &v->scratch, &group) && group != (uint32_t)e->key_group) {
 		snprintf(text, sizeof(text), "the key belongs to key group %u: Flink would not find it where it is", group);
 		tell_entry(v, e, WEIR_ECORRUPT, text);
+		return false;
 	}
-	return 0;
+	return !what;
+}
+
+static int check_entry(void *arg, const struct weir_entry *e)
+{
+	struct verify *v = arg;
+	bool sound = is_sound(v, e);
+
+	return v->entry ? v->entry(v->arg, e, sound) : 0;
 }
 
 /* ---- files nobody reads ---- */
@@ -284,21 +326,67 @@ static int check_ranges(struct verify *v, struct weir_error *err)
 	return 0;
 }
 
-int weir_view_verify(struct weir_view *view, weir_problem_fn *fn, void *arg, struct weir_error *err)
+static int read_all(struct verify *v, struct weir__part *part, int32_t key_group, struct weir_error *err)
 {
-	struct verify v = { .view = view, .fn = fn, .arg = arg };
 	struct weir_scan scan = WEIR_SCAN_ALL;
-	int code = check_ranges(&v, err);
+	struct weir_error local = WEIR_ERROR_INIT;
+	int code;
 
 	scan.problem = scan_problem;
-	scan.problem_arg = &v;
+	scan.problem_arg = v;
+	scan.key_group = key_group;
+	code = part ? weir__scan_part(v->view, part, &scan, check_entry, v, err ? err : &local) : weir_view_scan(v->view, &scan, check_entry, v, err);
+	weir_arena_fini(&v->scratch);
+	return code;
+}
+
+int weir_view_check(struct weir_view *view, const struct weir_check *check, struct weir_error *err)
+{
+	struct verify v = { .view = view, .fn = check->problem, .entry = check->entry, .arg = check->arg };
+	int code = check_ranges(&v, err);
+
 	if (code == 0)
 		code = check_files(&v, err);
 	if (code == 0)
-		code = weir_view_scan(view, &scan, check_entry, &v, err);
-	weir_arena_fini(&v.scratch);
+		code = read_all(&v, NULL, -1, err);
 	for (size_t i = 0; i < v.told.len; i++)
 		free(v.told.items[i]);
 	weir_vec_fini(&v.told);
 	return code;
+}
+
+int weir_view_verify(struct weir_view *view, weir_problem_fn *fn, void *arg, struct weir_error *err)
+{
+	struct weir_check check = { .problem = fn, .arg = arg };
+
+	return weir_view_check(view, &check, err);
+}
+
+/* ---- one handle ---- */
+
+struct weir__part *weir_view_part(const struct weir_view *v, const void *handle)
+{
+	for (size_t i = 0; i < v->parts.len; i++)
+		if (v->parts.items[i].keyed == handle || v->parts.items[i].oper == handle)
+			return &v->parts.items[i];
+	return NULL;
+}
+
+int weir_view_check_part(struct weir_view *view, struct weir__part *part, int32_t key_group, const struct weir_check *check, struct weir_error *err)
+{
+	struct verify v = { .view = view, .fn = check->problem, .entry = check->entry, .arg = check->arg };
+
+	return read_all(&v, part, key_group, err);
+}
+
+const struct weir_keyed_meta *weir_view_part_keyed(const struct weir__part *part) { return part->failure ? NULL : part->meta; }
+const struct weir_oper_header *weir_view_part_oper(const struct weir__part *part) { return part->failure ? NULL : part->header; }
+struct weir_slice weir_view_part_bytes(const struct weir__part *part) { return part->bytes; }
+
+int32_t weir_view_part_state(const struct weir__part *part, const struct weir_state_info *info)
+{
+	for (uint32_t i = 0; i < part->ninfos; i++)
+		if (part->infos[i] == info)
+			return (int32_t)i;
+	return -1;
 }
