@@ -22,11 +22,11 @@ def read_edge(c):
 
 
 class Lockable(V.Type):
-    def __init__(self, element): self.element = element
+    def __init__(self, element, cls=''): self.element, self.cls = element, cls
 
     def read(self, c):
         n = c.i32()
-        return object_json(BUFFER + 'Lockable', ('refCounter', '%d' % n), ('element', self.element.read(c)))
+        return object_json(self.cls, ('refCounter', '%d' % n), ('element', self.element.read(c)))
 
 
 class BufferNode(V.Type):
@@ -54,7 +54,7 @@ def event_id(c, version): return V.Simple(read_event, True)
 def node_id(event): return V.Simple(read_node)
 def edge(node, number): return V.Simple(read_edge)
 def lockable(element): return Lockable(element)
-def buffer_node(edge_type): return BufferNode(edge_type if isinstance(edge_type, Lockable) else Lockable(edge_type))
+def buffer_node(edge_type): return BufferNode(Lockable(edge_type, BUFFER + 'Lockable'))
 
 
 def nfa_state(outer, c):

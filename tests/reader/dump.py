@@ -35,8 +35,8 @@ class Dump:
             if n not in e: order.append(''); continue
             text, raw, why = e[n]
             if text is not None: head.append((n, text))
-            head.append((n + '_hex', text_json(raw.hex())))
             if why: head.append(('undecodable', text_json(why)))
+            head.append((n + '_hex', text_json(raw.hex())))
             order.append(raw.hex())
         order = order[:8] + [e.get('timestamp', 0), e.get('index', -1)]
         self.lines.append((order, '{' + ','.join('"%s":%s' % m for m in head) + '}'))

@@ -118,6 +118,8 @@ def elements(o):
     if o.cls in ('java.util.ArrayList', 'java.util.LinkedList', 'java.util.ArrayDeque', 'java.util.Vector'): return objects
     if o.cls in ('java.util.HashSet', 'java.util.LinkedHashSet', 'java.util.TreeSet'):
         return objects[1:] if name == 'TreeSet' else objects
+    if o.cls.startswith('java.util.Collections$Empty'): return []
+    if o.cls == 'java.util.CollSer': return objects
     if o.cls.startswith('java.util.Collections$Singleton'): return [o.fields['element']]
     return None
 

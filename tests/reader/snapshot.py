@@ -110,7 +110,7 @@ COMPOSITES = {
     'Tuple': after(lambda c: c.utf(), lambda cls, *f: V.Tuple(f)), 'Row': row, 'Ttl': plain(lambda at, v: V.Ttl(v)),
     'GenericArray': after(lambda c: c.utf(), lambda cls, e: V.Present(e)), 'JavaEither': plain(V.Either), 'Either': plain(V.Either),
     'Nullable': after(lambda c: c.i32(), lambda pad, v: V.Nullable(v, pad)), 'Union': plain(V.Union), 'StreamElement': plain(V.StreamElement),
-    'BufferEntry': plain(lambda v: V.Fields('org.apache.flink.streaming.api.operators.co.IntervalJoinOperator$BufferEntry', ['hasBeenJoined', 'element'], [V.BOOLEAN, v])),
+    'BufferEntry': plain(V.BufferEntry),
     'State': two_phase, 'ScalaCaseClass': case_class, 'Traversable': traversable,
     'ScalaOption': plain(lambda v: V.Choice(('scala.Some', 'value', v), ('scala.None$', '', None))),
     'ScalaEither': plain(lambda a, b: V.Choice(('scala.util.Left', 'value', a), ('scala.util.Right', 'value', b))),
@@ -160,8 +160,8 @@ def avro_snapshot(c, version):
     if version == 2:
         c.utf()
         return avro.Avro(c.utf())
-    c.units(c.varint())
-    return avro.Avro(c.units(c.varint()))
+    V.read_text(c)
+    return avro.Avro(V.read_text(c))
 
 
 def kryo_snapshot(c, version):

@@ -18,7 +18,7 @@ class Logical:
         f = o.fields
         self.root, self.raw, self.external, self.names, self.children = f['typeRoot'].name, None, None, None, []
         self.precision, self.scale = f.get('precision'), f.get('scale')
-        self.nullable = f.get('isNullable')
+        if self.root == 'RAW': self.raw = raw_serializer(f.get('serializer'))
         if self.root == 'TIMESTAMP_WITH_LOCAL_TIME_ZONE' and self.precision is None: self.precision = 6
         if 'fields' in f:
             self.children = [Logical(x.fields['type']) for x in items(f['fields'])]
@@ -45,6 +45,12 @@ def items(v):
     found = javaobject.elements(v)
     if found is None: found = items(v.fields.get('list') or v.fields.get('c') or v.fields['a'])
     return found
+
+
+def raw_serializer(o):
+    """The type behind the Java object of a serializer without settings, or None."""
+    name = o.cls.rsplit('.', 1)[-1] if o else ''
+    return V.SIMPLE.get(name[:-len('Serializer')]) if name.endswith('Serializer') else None
 
 
 class Image:
@@ -106,7 +112,25 @@ def number(t, v):
     if t.external == 'java.time.LocalDate': return '"%s"' % V.date_text(*V.civil(v))
     if t.external == 'java.time.LocalTime':
         return '"%s"' % V.local_time_text(v // 3600000, v // 60000 % 60, v // 1000 % 60, v % 1000 * 1000000)
+    if t.external == 'java.time.Period': return '"%s"' % period_text(v)
+    if t.external == 'java.time.Duration': return '"%s"' % duration_text(v)
     return '%d' % v
+
+
+def period_text(months):
+    sign = -1 if months < 0 else 1
+    years, rest = divmod(abs(months), 12)
+    return 'P' + ('%dY' % (sign * years) if years else '') + ('%dM' % (sign * rest) if rest else '') if months else 'P0D'
+
+
+def duration_text(ms):
+    """Hours, minutes and seconds have one sign."""
+    if ms == 0: return 'PT0S'
+    sign, ms = ('-' if ms < 0 else ''), abs(ms)
+    h, m, s = ms // 3600000, ms // 60000 % 60, ms % 60000
+    out = 'PT' + ('%s%dH' % (sign, h) if h else '') + ('%s%dM' % (sign, m) if m else '')
+    if s: out += '%s%d%sS' % (sign, s // 1000, V.fraction(s % 1000 * 1000000, False))
+    return out
 
 
 def decimal(t, v):
@@ -117,6 +141,7 @@ def decimal(t, v):
 
 def timestamp(t, ms, nanos):
     nanos += ms % 1000 * 1000000
+    if t.external == 'java.sql.Timestamp': return '"%s"' % V.sql_timestamp_text(ms, nanos)
     if t.external == 'java.time.Instant': return '"%s"' % V.instant_text(ms // 1000, nanos)
     return '"%s"' % V.seconds_text(ms // 1000, nanos)
 
@@ -185,8 +210,16 @@ def block(c, snap):
 
 
 def raw_from(logical, nested):
+    """RAW parts are read by the nested snapshot, also those of rows inside the row."""
     if logical.root == 'RAW' and isinstance(nested, Raw): logical.raw = nested.value
+    if isinstance(nested, Internal) and len(nested.t.children) == len(logical.children):
+        for mine, theirs in zip(logical.children, nested.t.children): copy_raw(mine, theirs)
     return logical
+
+
+def copy_raw(mine, theirs):
+    mine.raw = mine.raw or theirs.raw
+    for a, b in zip(mine.children, theirs.children): copy_raw(a, b)
 
 
 class Raw(V.Type):
@@ -239,9 +272,12 @@ def external(outer, c):
     c.flag()
 
     def build(inner):
-        t = logical_of(inner)
-        if t is not None: convert(t, data_type)
-        return inner
+        t = Logical(data_type.fields['logicalType'])
+        if t.root in ('RAW', 'NULL', 'SYMBOL', 'UNRESOLVED'): return inner
+        known = logical_of(inner)
+        if known is not None: copy_raw(t, known)
+        convert(t, data_type)
+        return Internal(t)
     return build
 
 
@@ -263,7 +299,7 @@ class NullAwareMap(V.Type):
 
 class SortedMap(V.Type):
     def __init__(self, key, value): self.key, self.value = key, value
-    def read(self, c): return pairs_json([(self.key.read(c), V.optional(self.value, c)) for _ in range(c.count())])
+    def read(self, c): return list_json(['[%s,%s]' % (self.key.read(c), V.optional(self.value, c)) for _ in range(c.count())])
 
 
 def sorted_map(c, version, snap):
@@ -271,7 +307,13 @@ def sorted_map(c, version, snap):
     return SortedMap(*block(c, snap))
 
 
-def binary_row(c, version, snap): raise Unknown('BinaryRowData with %d fields of unknown types' % c.i32())
+def binary_row(c, version, snap):
+    """Only the number of fields is known, not their types."""
+    c.i32()
+    return IMAGE
+
+
+IMAGE = V.Simple(lambda c: hex_json(c.blob()))
 
 
 VIEWS = 'org.apache.flink.table.api.dataview.'
@@ -281,14 +323,14 @@ OWN = {'RowData': row_snapshot, 'BaseRow': row_snapshot, 'ArrayData': one('ARRAY
        'TimestampData': with_precision(TIMES[0], False), 'SqlTimestamp': with_precision(TIMES[0], False), 'SortedMap': sorted_map, 'BinaryRowData': binary_row}
 COMPOSITES = {
     'RawValueData': lambda outer, c: Raw, 'BinaryGeneric': lambda outer, c: Raw, 'External': external, 'LinkedList': linked_list,
-    'NullAwareMap': lambda outer, c: NullAwareMap, 'ListView': lambda outer, c: lambda v: V.Fields(VIEWS + 'ListView', ['elements'], [v]),
-    'MapView': lambda outer, c: lambda v: V.Fields(VIEWS + 'MapView', ['elements'], [v]),
-    'WindowKey': lambda outer, c: lambda v: V.Fields('org.apache.flink.table.runtime.util.WindowKey', ['window', 'key'], [V.LONG, v])}
+    'NullAwareMap': lambda outer, c: NullAwareMap, 'ListView': lambda outer, c: lambda v: V.Fields(VIEWS + 'ListView', ['list'], [v]),
+    'MapView': lambda outer, c: lambda v: V.Fields(VIEWS + 'MapView', ['map'], [v]),
+    'WindowKey': lambda outer, c: lambda v: V.Fields('org.apache.flink.table.runtime.util.WindowKey', ['window', 'key'], [V.LONG, IMAGE])}
 SIMPLE = {
     'StringData': Internal(fixed('VARCHAR')), 'BinaryString': Internal(fixed('VARCHAR')), 'Null': V.Simple(V.nothing, True),
     'SortedLong': V.Simple(lambda c: '%d' % V.flipped(c), True),
     'TimeWindow': V.Simple(V.window, True),
-    'GlobalWindow': V.Simple(lambda c: (c.u8(), '"GlobalWindow"')[1], True),
+    'GlobalWindow': V.Simple(lambda c: (c.u8(), object_json(WINDOWS + 'GlobalWindow'))[1], True),
     'CountWindow': V.Simple(lambda c: object_json(WINDOWS + 'CountWindow', ('id', '%d' % c.i64())), True)}
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keyed state streams (docs/formats/keyed-state.md): FULL and HEAP; and operator state (docs/formats/metadata.md)."""
+import search
 import snapshot
 import values as V
 from cursor import Cursor, Damage, Unknown, hex_json, list_json, snappy_frames, unsnappy
@@ -116,7 +117,7 @@ class Keyed:
     def entries(self):
         full = self.handle['tag'] == 7 or not is_heap(self.data, self.handle)
         for kg, start, end in self.groups():
-            yield from self.full(kg, start, end) if full else self.heap(kg, start, end)
+            yield from self.full(kg, start, end) if full else self.heap_group(kg, start, end)
 
     def cursor(self, data, pos=0, end=None): return Cursor(data, pos, end, self.kryo)
 
@@ -173,6 +174,12 @@ class Keyed:
             return list_json(parts), raw, None
         return value_of(s.value, c, len(raw))
 
+    def heap_group(self, kg, start, end):
+        try: return list(self.heap(kg, start, end))
+        except Unknown:
+            if self.head.compressed: raise
+            return search.Search(self, kg, self.data, end).entries(start + 4)
+
     def heap(self, kg, start, end):
         c = self.cursor(self.data, start, end)
         if c.i32() != kg: raise Damage('key group %d does not start with its number' % kg)
@@ -208,7 +215,7 @@ class Keyed:
             return
         if s.kind == 'list':
             parts = [value_of(s.value, c) for _ in range(c.count())]
-            value = list_json([p[0] for p in parts]), b','.join(p[1] for p in parts), None
+            value = list_json([p[0] for p in parts]), b'\x2c'.join(p[1] for p in parts), None
         else: value = value_of(s.value, c)
         yield s, {'kg': kg, 'key': key, 'ns': ns, 'value': value}
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values of docs/formats/serializers.md outside SQL, Avro and Kryo. A type reads one value from a cursor and gives its JSON text."""
 import datetime
+import json
 import struct
 import cursor
 import javaobject
@@ -157,7 +158,7 @@ class StreamElement(Type):
         if tag == 0:
             at = c.i64()
             return '{"timestamp":%d,"value":%s}' % (at, self.value.read(c))
-        if tag == 1: return '{"value":%s}' % self.value.read(c)
+        if tag == 1: return '{"timestamp":null,"value":%s}' % self.value.read(c)
         if tag == 2: return object_json('org.apache.flink.streaming.api.watermark.Watermark', ('timestamp', '%d' % c.i64()))
         raise Unknown('stream element %d' % tag)
 
@@ -174,6 +175,15 @@ class Union(Type):
         return object_json(self.cls, ('one', parts[0]), ('two', parts[1]))
 
 
+class BufferEntry(Type):
+    cls = 'org.apache.flink.streaming.api.operators.co.IntervalJoinOperator$BufferEntry'
+    def __init__(self, element): self.element = element
+
+    def read(self, c):
+        joined = BOOLEAN.read(c)
+        return object_json(self.cls, ('element', self.element.read(c)), ('hasBeenJoined', joined))
+
+
 class TwoPhase(Type):
     cls = 'org.apache.flink.streaming.api.functions.sink.TwoPhaseCommitSinkFunction$'
     def __init__(self, transaction, context, leading): self.transaction, self.context, self.leading = transaction, context, leading
@@ -185,10 +195,11 @@ class TwoPhase(Type):
     def read(self, c):
         pending = self.one(c) if not self.leading or c.flag() else 'null'
         commits = list_json([self.one(c) for _ in range(c.count())])
-        context = self.context.read(c) if c.flag() else 'null'
+        context = text_json('Optional[%s]' % bare(self.context.read(c))) if c.flag() else text_json('Optional.empty')
         return object_json(self.cls + 'State', ('pendingTransaction', pending), ('pendingCommitTransactions', commits), ('context', context))
 
 
+def bare(text): return json.loads(text) if text[:1] == '"' else text
 def optional(t, c): return 'null' if c.flag() else t.read(c)
 def flipped(c): return c.i64() ^ MIN64
 def whole(method): return Simple(lambda c: '%d' % method(c), True)
