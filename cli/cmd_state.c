@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* weir state ls, show, get, dump, verify: options in, statetool's functions, stdout. */
+/* weir state ls, show, get, dump: options in, statetool's functions, stdout. */
 #include "cli/cmd_state.h"
 
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 #include "statetool/inspect.h"
 #include "statetool/list.h"
 #include "statetool/show.h"
-#include "statetool/verify.h"
 
 /* ---- ls ---- */
 static const struct weir_option ls_options[] = {
@@ -188,47 +187,4 @@ const struct weir_command weir_cmd_state_dump = {
 	.options = dump_options,
 	.flags = WEIR_COMMAND_FILES,
 	.run = dump_run,
-};
-
-/* ---- verify ---- */
-static int verify_run(const struct weir_args *args, struct weir_error *err)
-{
-	struct weir_sink sink = { .put = weir_cli_put, .err = WEIR_ERROR_INIT };
-	struct weir_verify_result r;
-	char *uri = NULL;
-	int rc = weir_locate(args->words[0], &uri, err);
-
-	if (rc)
-		return rc;
-	rc = weir_state_verify(uri, args->json, &sink, &r, err);
-	free(uri);
-
-	if (weir_sink_close(&sink, rc ? NULL : err) && rc == 0)
-		rc = sink.code;
-	if (rc == 0 && r.problems) {
-		fprintf(stderr, "%s: %llu problem%s\n", args->words[0], (unsigned long long)r.problems, r.problems == 1 ? "" : "s");
-		if (r.complete)
-			fprintf(stderr, "note: %s is complete\n", r.complete);
-		rc = weir_code_exit(WEIR_ECORRUPT);
-	} else if (rc == 0 && r.unread) {
-		rc = weir_error_set(err, WEIR_EUNSUPPORTED, "no damage was found, but the state of %llu operator%s could not be checked", (unsigned long long)r.unread,
-				    r.unread == 1 ? "" : "s");
-	} else if (rc == 0 && !args->json) {
-		fprintf(stderr, "%s: complete\n", args->words[0]);
-	}
-	free(r.complete);
-	return rc;
-}
-
-const struct weir_command weir_cmd_state_verify = {
-	.name = "state verify",
-	.words = "PATH",
-	.min_words = 1,
-	.max_words = 1,
-	.summary = "read every byte of a savepoint or checkpoint and print what is wrong",
-	.about = "One problem a line on stdout; nothing when all is well. Status 7 when anything is damaged; then the newest complete checkpoint beside it\n"
-		 "is named. Status 2 when nothing is, but some state is not understood: then each such state is a line \"not read: ...\".",
-	.examples = "  weir state verify checkpoints/0123456789abcdef0123456789abcdef/chk-42",
-	.flags = WEIR_COMMAND_FILES,
-	.run = verify_run,
 };

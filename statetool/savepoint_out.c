@@ -283,6 +283,54 @@ int weir_savepoint_out_copy(struct weir_savepoint_out *o, const struct weir_ckpt
 	return rc;
 }
 
+int weir_savepoint_out_copy_keyed(struct weir_savepoint_out *o, const struct weir_ckpt *c, struct weir_keyed_handle *k, struct weir_error *err)
+{
+	int rc = weir_savepoint_out_copy(o, c, &k->stream, err);
+
+	for (uint32_t i = 0; i < k->nshared && rc == 0; i++)
+		rc = weir_savepoint_out_copy(o, c, &k->shared[i].handle, err);
+	for (uint32_t i = 0; i < k->nprivate && rc == 0; i++)
+		rc = weir_savepoint_out_copy(o, c, &k->private_[i].handle, err);
+	for (uint32_t i = 0; i < k->nfiles && rc == 0; i++)
+		rc = weir_savepoint_out_copy(o, c, &k->files[i].handle, err);
+	for (uint32_t i = 0; i < k->nmaterialized && rc == 0; i++)
+		rc = weir_savepoint_out_copy_keyed(o, c, &k->materialized[i], err);
+	for (uint32_t i = 0; i < k->nincrements && rc == 0; i++)
+		rc = weir_savepoint_out_copy_keyed(o, c, &k->increments[i], err);
+	return rc;
+}
+
+int weir_savepoint_out_copy_operator(struct weir_savepoint_out *o, const struct weir_ckpt *c, struct weir_operator_handle *h, struct weir_error *err)
+{
+	int rc = h->present ? weir_savepoint_out_copy(o, c, &h->stream, err) : 0;
+
+	if (rc == 0 && h->present && h->merged)
+		h->merged = h->empty; /* the segment has become a file */
+	return rc;
+}
+
+int weir_savepoint_out_side(struct weir_savepoint_out *o, const char *name, struct weir_fs_out **out, struct weir_error *err)
+{
+	char *path = weir_path_join(o->dir, name), *copy = strdup(name);
+	int rc;
+
+	if (!path || !copy) {
+		free(path);
+		free(copy);
+		return no_memory(err);
+	}
+	rc = weir_fs_create(o->fs, path, WEIR_FS_NO_OVERWRITE, out, err);
+	free(path);
+	if (rc == 0) {
+		rc = remember(o, NULL, copy, 0, err);
+		if (rc)
+			weir_fs_abort(*out);
+		return rc;
+	}
+	free(copy);
+	return rc;
+}
+
 int weir_savepoint_out_complete(struct weir_savepoint_out *o, struct weir_ckpt *c, int32_t version, struct weir_error *err)
 {
 	struct weir_fs *fs = c->fs;

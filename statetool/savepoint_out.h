@@ -17,6 +17,11 @@ const char *weir_savepoint_out_dir(const struct weir_savepoint_out *o);
 /* Copy the bytes behind a handle of c and make *h refer to the copy (RELATIVE). Inline handles are left as they are; a file that several
  * handles name is copied once. New text is in c's arena. */
 int weir_savepoint_out_copy(struct weir_savepoint_out *o, const struct weir_ckpt *c, struct weir_stream_handle *h, struct weir_error *err) WEIR_CHECK;
+/* All files behind the handle of a subtask; it refers to the copies then. */
+int weir_savepoint_out_copy_keyed(struct weir_savepoint_out *o, const struct weir_ckpt *c, struct weir_keyed_handle *k, struct weir_error *err) WEIR_CHECK;
+int weir_savepoint_out_copy_operator(struct weir_savepoint_out *o, const struct weir_ckpt *c, struct weir_operator_handle *h, struct weir_error *err) WEIR_CHECK;
+/* A file that is no state: the caller writes, syncs and closes it. It goes away with an abort. */
+int weir_savepoint_out_side(struct weir_savepoint_out *o, const char *name, struct weir_fs_out **out, struct weir_error *err) WEIR_CHECK;
 /* A new stream in place of *h: inline if *h was, else a file. Bytes come through put (a weir_put_fn, arg = o) until end. */
 int weir_savepoint_out_open(struct weir_savepoint_out *o, const struct weir_ckpt *c, const struct weir_stream_handle *h, struct weir_error *err) WEIR_CHECK;
 int weir_savepoint_out_put(void *o, const void *p, size_t n, struct weir_error *err) WEIR_CHECK;

@@ -4,7 +4,8 @@
  * searched for one to go on from.
  *
  * 1. Damage is a line when it is found. What is not understood is counted by operator, state and reason: one line each at the end.
- * 2. Of a root the newest complete checkpoint is read; damaged ones that are newer are damage, too. One that was never completed is passed over in silence.
+ * 2. Entries that are there twice and keys out of order (duplicates.c) are damage; files that nothing refers to (leftovers.c) are notes.
+ * 3. Of a root the newest complete checkpoint is read; damaged ones that are newer are damage, too. One that was never completed is passed over in silence.
  */
 #include "statetool/verify.h"
 
@@ -18,6 +19,8 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "state/ckpt/store.h"
+#include "statetool/duplicates.h"
+#include "statetool/leftovers.h"
 
 /* A state, or a handle, that is not understood. */
 struct unread {
@@ -30,9 +33,23 @@ struct unread {
 struct verifying {
 	struct weir_sink *sink;
 	bool json, no_memory;
-	uint64_t problems;
+	uint64_t problems, entries, notes;
+	struct weir_duplicates *duplicates;
+	struct weir_error *err;
 	WEIR_VEC(struct unread) unread;
 };
+
+/* What is not lost by it, or NULL. */
+static const char *still_readable(const struct weir_problem *p)
+{
+	if (!p->op || !weir_problem_is_damage(p))
+		return NULL;
+	if (p->state && p->state[0])
+		return "the other entries can be read";
+	if (p->key_group >= 0)
+		return "what is before it and the other key groups can be read";
+	return "the other handles can be read";
+}
 
 void weir_problem_json(const struct weir_problem *p, struct weir_buf *b)
 {
@@ -57,6 +74,22 @@ void weir_problem_json(const struct weir_problem *p, struct weir_buf *b)
 		weir_json_key(b, &first, "state");
 		weir_json_text(b, p->state);
 	}
+	if (p->bytes) {
+		weir_json_key(b, &first, "bytes");
+		weir_json_i64(b, (int64_t)p->bytes);
+	}
+	if (p->op && p->subtask >= 0) {
+		weir_json_key(b, &first, "subtask");
+		weir_json_i64(b, p->subtask);
+	}
+	if (p->op && p->key_group >= 0) {
+		weir_json_key(b, &first, "keyGroup");
+		weir_json_i64(b, p->key_group);
+	}
+	if (still_readable(p)) {
+		weir_json_key(b, &first, "readable");
+		weir_json_text(b, still_readable(p));
+	}
 	weir_json_key(b, &first, "text");
 	weir_json_text(b, p->text ? p->text : weir_code_text(p->code));
 	weir_buf_text(b, "}\n");
@@ -74,7 +107,10 @@ static void print_problem(struct verifying *x, const struct weir_problem *p, con
 			weir_buf_printf(b, "%s: ", p->path);
 		if (p->offset != WEIR_NO_OFFSET)
 			weir_buf_printf(b, "byte 0x%" PRIx64 ": ", p->offset);
-		weir_buf_printf(b, "%s\n", p->text ? p->text : weir_code_text(p->code));
+		weir_buf_text(b, p->text ? p->text : weir_code_text(p->code));
+		if (still_readable(p))
+			weir_buf_printf(b, "; %s", still_readable(p));
+		weir_buf_u8(b, '\n');
 	}
 	weir_sink_step(x->sink);
 }
@@ -278,9 +314,92 @@ static int open_one(struct verifying *x, const char *uri, struct weir_ckpt **out
 	return rc;
 }
 
-int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct weir_verify_result *result, struct weir_error *err)
+/* ---- reading it all ---- */
+
+static int entry(void *arg, const struct weir_entry *e, bool sound)
 {
-	struct verifying x = { .sink = sink, .json = json };
+	struct verifying *x = arg;
+
+	x->entries++;
+	return sound ? weir_duplicates_add(x->duplicates, e, x->err) : 0;
+}
+
+static int leftover(void *arg, const char *path, uint64_t from, uint64_t bytes)
+{
+	struct verifying *x = arg;
+	struct weir_buf *b = &x->sink->buf;
+
+	x->notes++;
+	if (x->json) {
+		bool first = true;
+
+		weir_buf_u8(b, '{');
+		weir_json_key(b, &first, "note");
+		weir_json_text(b, from ? "bytes behind the end" : "leftover");
+		weir_json_key(b, &first, "path");
+		weir_json_text(b, path);
+		weir_json_key(b, &first, "offset");
+		weir_json_i64(b, (int64_t)from);
+		weir_json_key(b, &first, "bytes");
+		weir_json_i64(b, (int64_t)(bytes - from));
+		weir_buf_text(b, "}\n");
+	} else if (from) {
+		weir_buf_printf(b, "note: %s: byte 0x%" PRIx64 ": %" PRIu64 " bytes are behind the end that the metadata gives it\n", path, from, bytes - from);
+	} else {
+		weir_buf_printf(b, "note: %s: nothing in the checkpoint refers to this file of %" PRIu64 " bytes\n", path, bytes);
+	}
+	return weir_sink_step(x->sink);
+}
+
+static int read_all(struct verifying *x, struct weir_view *v, const struct weir_verify_options *o, struct weir_error *err)
+{
+	struct weir_check check = { .problem = problem, .entry = entry, .arg = x };
+	bool unknown = false;
+	int rc = weir_duplicates_new(v, problem, x, &x->duplicates, err);
+
+	x->err = err;
+	if (rc == 0)
+		rc = weir_view_check(v, &check, err);
+	if (rc == 0)
+		rc = weir_duplicates_end(x->duplicates, err);
+	weir_duplicates_free(x->duplicates);
+	if (rc == 0)
+		rc = weir_leftovers(weir_view_ckpt(v), o->leftovers, leftover, x, &unknown, err);
+	if (rc == 0 && unknown && !x->json)
+		weir_buf_text(&x->sink->buf, "note: shared/ was not searched for leftovers: another checkpoint of the job cannot be read\n");
+	return rc;
+}
+
+static void summary(struct verifying *x, const char *name, const struct weir_verify_result *r)
+{
+	struct weir_buf *b = &x->sink->buf;
+	bool first = true;
+
+	if (!x->json)
+		return;
+	weir_buf_u8(b, '{');
+	weir_json_key(b, &first, "checkpoint");
+	weir_json_text(b, name);
+	weir_json_key(b, &first, "status");
+	weir_json_text(b, r->problems ? "damaged" : r->unread ? "not understood" : "complete");
+	weir_json_key(b, &first, "problems");
+	weir_json_i64(b, (int64_t)r->problems);
+	weir_json_key(b, &first, "operatorsNotRead");
+	weir_json_i64(b, (int64_t)r->unread);
+	weir_json_key(b, &first, "notes");
+	weir_json_i64(b, (int64_t)x->notes);
+	weir_json_key(b, &first, "entries");
+	weir_json_i64(b, (int64_t)x->entries);
+	if (r->complete) {
+		weir_json_key(b, &first, "completeBeside");
+		weir_json_text(b, r->complete);
+	}
+	weir_buf_text(b, "}\n");
+}
+
+int weir_state_verify(const char *uri, const struct weir_verify_options *o, struct weir_sink *sink, struct weir_verify_result *result, struct weir_error *err)
+{
+	struct verifying x = { .sink = sink, .json = o->json };
 	struct weir_error e = WEIR_ERROR_INIT;
 	struct weir_ckpt *c = NULL;
 	struct weir_view *v = NULL;
@@ -302,7 +421,7 @@ int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct
 	}
 	opened = rc == 0;
 	if (rc == 0)
-		rc = weir_view_verify(v, problem, &x, &e);
+		rc = read_all(&x, v, o, &e);
 	result->unread = tell_unread(&x);
 	weir_view_close(v);
 	if (rc == WEIR_ENOTFOUND && newer)
@@ -316,6 +435,10 @@ int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct
 	if (rc == 0 && x.problems && dir)
 		result->complete = opened && x.problems == newer ? strdup(dir) : weir_complete_beside(dir);
 	result->problems = x.problems;
+	result->entries = x.entries;
+	result->notes = x.notes;
+	if (rc == 0)
+		summary(&x, dir ? dir : uri, result);
 	free(dir);
 	return rc ? rc : weir_sink_step(sink);
 }

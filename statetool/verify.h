@@ -9,12 +9,17 @@
 struct weir_verify_result {
 	uint64_t problems; /* damage */
 	uint64_t unread;   /* operators with state that is not understood and was not checked */
+	uint64_t entries, notes;
 	char *complete;   /* malloc'ed: newest other checkpoint beside it that is complete, or NULL */
 };
-/* Open `uri`, read every byte, print one problem a line; then a line "not read: ..." for each state that is not understood. Below a root, damaged checkpoints that are newer than the
- * one that is read are problems too. A checkpoint that cannot even be opened is one problem when its data is damaged; a
+struct weir_verify_options {
+	bool json;
+	bool leftovers; /* look for them in shared/ and taskowned/, too */
+};
+/* Open `uri`, read every byte, print one problem a line; then a line "not read: ..." for each state that is not understood, and notes about leftovers. Below a root, damaged checkpoints
+ * that are newer than the one that is read are problems too. With json a last line sums up. A checkpoint that cannot even be opened is one problem when its data is damaged; a
  * path that leads nowhere is an error. Fills result; free(result->complete). */
-int weir_state_verify(const char *uri, bool json, struct weir_sink *sink, struct weir_verify_result *result, struct weir_error *err) WEIR_CHECK;
+int weir_state_verify(const char *uri, const struct weir_verify_options *o, struct weir_sink *sink, struct weir_verify_result *result, struct weir_error *err) WEIR_CHECK;
 
 /* A finding as one line of JSON. */
 void weir_problem_json(const struct weir_problem *p, struct weir_buf *out);

@@ -206,7 +206,7 @@ static void there_and_back(const char *in, const char *state, const char *add, c
 	struct weir_verify_result r;
 
 	ck_ok(migrate(source, one, state, add, NULL, NULL, 0, &err));
-	ck_ok(weir_state_verify(one, false, &sink, &r, &err));
+	ck_ok(weir_state_verify(one, &(struct weir_verify_options){ .json = false }, &sink, &r, &err));
 	ck_assert_uint_eq(r.problems, 0);
 	ck_ok(migrate(one, two, state, NULL, drop, NULL, 0, &err));
 	same_files(source, two);
@@ -383,7 +383,7 @@ WEIR_TEST(verify_names_damage_and_the_checkpoint_to_go_on_from)
 
 	copy_cut(good, 0, 0);
 	copy_cut(bad, 100000, 0);
-	ck_ok(weir_state_verify(bad, false, &sink, &r, &err));
+	ck_ok(weir_state_verify(bad, &(struct weir_verify_options){ .json = false }, &sink, &r, &err));
 	ck_assert_uint_eq(r.problems, 1);
 	ck_assert_ptr_nonnull(strstr(weir_buf_cstr(&sink.buf), "chk-5/_metadata"));
 	ck_assert_ptr_nonnull(strstr(weir_buf_cstr(&sink.buf), "byte 0x"));
@@ -391,7 +391,7 @@ WEIR_TEST(verify_names_damage_and_the_checkpoint_to_go_on_from)
 	ck_assert_ptr_nonnull(strstr(r.complete, "/chk-4"));
 	free(r.complete);
 	weir_buf_clear(&sink.buf);
-	ck_ok(weir_state_verify(good, false, &sink, &r, &err));
+	ck_ok(weir_state_verify(good, &(struct weir_verify_options){ .json = false }, &sink, &r, &err));
 	ck_assert_uint_eq(r.problems, 0);
 	ck_assert_uint_eq(sink.buf.len, 0);
 	weir_buf_fini(&sink.buf);
@@ -406,7 +406,7 @@ WEIR_TEST(verify_of_nothing_is_an_error)
 	struct weir_verify_result r;
 	char *none = out_dir("none");
 
-	ck_assert_int_eq(weir_state_verify(none, false, &sink, &r, &err), WEIR_ENOTFOUND);
+	ck_assert_int_eq(weir_state_verify(none, &(struct weir_verify_options){ .json = false }, &sink, &r, &err), WEIR_ENOTFOUND);
 	ck_assert_ptr_nonnull(strstr(err.path, "none"));
 	free(none);
 	weir_buf_fini(&sink.buf);
