@@ -50,6 +50,7 @@ static void free_cell(struct cell *e)
 	free(e->x.entries);
 	free(e->x.leaves);
 	free(e->x.by_hash);
+	free(e->x.buckets);
 	free(e);
 }
 
@@ -83,6 +84,7 @@ uint64_t weir_index_cache_bytes(struct weir_index_cache *c)
 struct gathering {
 	WEIR_VEC(struct weir_entry) v;
 	struct weir_arena *mem;
+	bool whole;
 	struct weir_error *err;
 };
 
@@ -106,8 +108,8 @@ static int gather(void *arg, const struct weir_entry *e)
 
 	if (e->undecodable && e->state->op && weir_state_is_keyed(e->state->kind) && weir_operator_unreadable(e->state->op))
 		return weir_error_set(g->err, WEIR_EUNSUPPORTED, "this keyed state is stored as %s, which this version does not read", weir_operator_unreadable(e->state->op));
-	if (g->v.len >= UINT32_MAX)
-		return weir_error_set(g->err, WEIR_EUNSUPPORTED, "more entries in one key group than can be shown");
+	if (g->v.len >= (g->whole ? 4 * WEIR_LEAVES_MAX : UINT32_MAX))
+		return weir_error_set(g->err, WEIR_EUNSUPPORTED, g->whole ? "more entries than can be shown in this order; by-key/ and all.jsonl have them" : "more entries in one key group than can be shown");
 	to = weir_vec_push(&g->v);
 	if (!to)
 		return WEIR_ENOMEM;
@@ -137,6 +139,40 @@ static int entry_cmp(const void *x, const void *y)
 	if (!c)
 		c = slice_cmp(a->ns, b->ns);
 	return c ? c : slice_cmp(a->user_key, b->user_key);
+}
+
+int64_t weir_timer_hour(int64_t ms) { return ms / WEIR_HOUR_MS - (ms % WEIR_HOUR_MS < 0); }
+
+bool weir_state_has_buckets(const struct weir_state_info *s)
+{
+	return weir_state_is_timer(s->kind) || s->kind == WEIR_STATE_OPERATOR_LIST || s->kind == WEIR_STATE_OPERATOR_UNION || s->kind == WEIR_STATE_BROADCAST ||
+	       (weir_state_is_keyed(s->kind) && s->ns && s->ns->kind == WEIR_TIME_WINDOW);
+}
+
+/* Which of two entries has the earlier bucket. */
+static int bucket_cmp(const struct weir_entry *a, const struct weir_entry *b)
+{
+	int64_t x = a->subtask, y = b->subtask;
+
+	if (weir_state_is_timer(a->state->kind)) {
+		x = weir_timer_hour(a->timestamp);
+		y = weir_timer_hour(b->timestamp);
+	} else if (weir_state_is_keyed(a->state->kind)) {
+		return slice_cmp(a->ns, b->ns);
+	}
+	return (x > y) - (x < y);
+}
+
+static int whole_cmp(const void *x, const void *y)
+{
+	const struct weir_entry *a = x, *b = y;
+	int c = bucket_cmp(a, b);
+
+	if (c)
+		return c;
+	if (!weir_state_is_keyed(a->state->kind) && !a->user_key.ptr)
+		return (a->index > b->index) - (a->index < b->index);
+	return entry_cmp(x, y);
 }
 
 static bool same_leaf(const struct weir_entry *a, const struct weir_entry *b)
@@ -169,7 +205,7 @@ static int make_leaves(struct weir_index *x, struct weir_error *err)
 		x->nleaves++;
 	}
 	if (x->nleaves >= WEIR_LEAVES_MAX)
-		return weir_error_set(err, WEIR_EUNSUPPORTED, "a key group of %u keys; %u can be shown", x->nleaves, WEIR_LEAVES_MAX - 1);
+		return weir_error_set(err, WEIR_EUNSUPPORTED, "%u keys in one place; %u can be shown as files (all.jsonl has all of them)", x->nleaves, WEIR_LEAVES_MAX - 1);
 	x->depth = x->nleaves <= WEIR_SHARD_LEAVES ? 0 : x->nleaves <= WEIR_SHARD_LEAVES * 256u ? 1 : 2;
 	if (x->depth == 0)
 		return 0;
@@ -182,23 +218,37 @@ static int make_leaves(struct weir_index *x, struct weir_error *err)
 	return 0;
 }
 
+static int make_buckets(struct weir_index *x)
+{
+	x->buckets = calloc(x->nleaves + 1u, sizeof(*x->buckets));
+	if (!x->buckets)
+		return WEIR_ENOMEM;
+	for (uint32_t i = 0; i < x->nleaves; i++)
+		if (i == 0 || bucket_cmp(&x->entries[x->leaves[i - 1].first], &x->entries[x->leaves[i].first]) != 0)
+			x->buckets[x->nbuckets++] = i;
+	x->buckets[x->nbuckets] = x->nleaves;
+	return 0;
+}
+
 static int build(struct weir_index *x, struct weir_view *v, uint32_t state, uint32_t group, struct weir_error *err)
 {
 	const struct weir_state_info *s = weir_view_state(v, state);
-	struct gathering g = { .mem = &x->mem, .err = err };
+	struct gathering g = { .mem = &x->mem, .whole = group == WEIR_GROUP_WHOLE, .err = err };
 	struct weir_scan scan = WEIR_SCAN_ALL;
 	int rc;
 
 	scan.state = s;
-	if (weir_state_is_keyed(s->kind))
+	if (weir_state_is_keyed(s->kind) && !g.whole)
 		scan.key_group = (int32_t)group;
 	rc = weir_view_scan(v, &scan, gather, &g, err);
 	x->entries = g.v.items;
 	x->nentries = (uint32_t)g.v.len;
-	if (rc == 0 && weir_state_is_keyed(s->kind) && x->nentries)
-		qsort(x->entries, x->nentries, sizeof(*x->entries), entry_cmp);
+	if (rc == 0 && x->nentries && (g.whole || weir_state_is_keyed(s->kind)))
+		qsort(x->entries, x->nentries, sizeof(*x->entries), g.whole ? whole_cmp : entry_cmp);
 	if (rc == 0)
 		rc = make_leaves(x, err);
+	if (rc == 0 && g.whole)
+		rc = make_buckets(x);
 	x->bytes = x->mem.total + g.v.cap * sizeof(struct weir_entry) + (x->nentries + 1u) * sizeof(struct weir_leaf) + (x->by_hash ? x->nleaves * 4u : 0);
 	return rc == WEIR_ENOMEM ? weir_error_set(err, rc, "out of memory for the entries of key group %u", group) : rc;
 }

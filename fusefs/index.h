@@ -2,6 +2,7 @@
 /*
  * The entries of one (state, key group), sorted, as the mount needs them: a leaf is all entries of one key and namespace. Built when first
  * needed by one scan of that key group; kept until the cache holds more than its budget. State that is not keyed has one group, 0.
+ * The whole of a state can be had as one index too, in buckets: timers by the hour they fire in, windows by window, operator state by subtask.
  * Order: serialized key, namespace, user key; timers by time first; operator lists as stored. Thread-safe; what was got is read-only.
  */
 #ifndef WEIR_FUSEFS_INDEX_H
@@ -14,6 +15,9 @@
 #define WEIR_LEAVES_MAX (1u << 20) /* per key group: what an inode number can count */
 #define WEIR_SHARD_LEAVES 4096u    /* a directory holds at most about so many */
 
+#define WEIR_GROUP_WHOLE 0xffffu   /* in place of a key group: all of them, in buckets */
+#define WEIR_HOUR_MS 3600000
+
 struct weir_leaf {
 	uint32_t first, count; /* entries */
 	uint64_t hash;         /* XXH3-64 of the serialized key: which shard */
@@ -25,6 +29,8 @@ struct weir_index {
 	struct weir_leaf *leaves;
 	uint32_t *by_hash;           /* leaves ordered by hash; NULL when depth is 0 */
 	uint32_t depth;              /* shard levels: 0, 1 or 2 */
+	uint32_t nbuckets;           /* WHOLE: */
+	uint32_t *buckets;           /* first leaf of each, and nleaves */
 	uint64_t bytes;              /* memory it takes */
 	struct weir_arena mem;
 };
@@ -41,6 +47,10 @@ void weir_index_put(struct weir_index_cache *c, const struct weir_index *x);
 
 /* Binary search. -1 when there is none. */
 int64_t weir_index_find(const struct weir_index *x, struct weir_slice key, struct weir_slice ns);
+/* The hour a timer fires in: rounded down. */
+int64_t weir_timer_hour(int64_t timestamp_ms);
+/* Can the state be had in buckets that mean something? */
+bool weir_state_has_buckets(const struct weir_state_info *s);
 /* XXH3-128 over (serialized key, namespace), as names use it. */
 void weir_leaf_hash(struct weir_slice key, struct weir_slice ns, uint8_t out[16]);
 

@@ -19,24 +19,31 @@ static const char readme[] =
 	"State of a stream processing job, as files. Read-only; nothing here changes the checkpoint.\n"
 	"\n"
 	"latest                     the newest complete checkpoint or savepoint\n"
+	"by-time/                   all of them, by the time of their metadata\n"
 	"checkpoints/NAME/          one checkpoint or savepoint:\n"
 	"  summary.txt              operators and states, with counts\n"
 	"  metadata.json            everything its _metadata says\n"
 	"  files.tsv                files it consists of: path, size, references, place, present or missing\n"
 	"  problems.jsonl           what is wrong with it; empty when all is well\n"
-	"  raw/                     the bytes as stored\n"
+	"  raw/  handles/           the bytes as stored: by file, by state handle\n"
 	"  by-uid/UID               an operator by its uid (any uid works, listed or not)\n"
 	"  by-name/NAME             an operator by its name\n"
+	"  by-size/                 states, the largest first\n"
 	"  operators/ID/            one operator:\n"
 	"    info.json uid name max-parallelism\n"
+	"    keyed/key-groups.tsv   how its keyed state is spread\n"
 	"    keyed/states/STATE/    one keyed state:\n"
 	"      type.json schema.txt count bytes\n"
-	"      all.jsonl            every entry, one a line\n"
+	"      all.jsonl all.tsv    every entry, one a line; as columns\n"
+	"      ranges/              all.jsonl in pieces, for xargs -P\n"
 	"      keys.txt             every key, as file names spell it\n"
 	"      get/KEY.json         one entry by its key (not listed; also KEY@NAMESPACE.json, .raw .hex .txt)\n"
 	"      by-key/KEYGROUP/     every entry as a file\n"
-	"    timers/SERVICE/{event,processing}/all.jsonl\n"
-	"    operator/STATE/all.jsonl   broadcast/STATE/all.jsonl\n"
+	"      by-window/WINDOW/    the same by time window, where there are any\n"
+	"      top/                 the largest entries\n"
+	"    timers/SERVICE/{event,processing}/   all.jsonl next.jsonl histogram.tsv by-time/HOUR/\n"
+	"    operator/STATE/  broadcast/STATE/    all.jsonl subtasks/NUMBER/\n"
+	"    raw-keyed/  raw-operator/            streams that users wrote\n"
 	"incomplete/                directories that hold no readable checkpoint, with the reason\n"
 	".weir/                     status.json, errors.jsonl\n"
 	"\n"
@@ -276,7 +283,7 @@ static int leaf(struct weir_tree *t, struct weir_inode n, const struct weir__pla
 	const struct weir_entry *e;
 	struct weir_buf raw = { 0 };
 	uint32_t count;
-	int rc = weir_index_get(t->cache, n.snapshot, p->view, n.slot, n.group, &x, err);
+	int rc = weir_index_get(t->cache, n.snapshot, p->view, n.slot, weir__group_of(n), &x, err);
 
 	if (rc)
 		return rc;
@@ -286,9 +293,9 @@ static int leaf(struct weir_tree *t, struct weir_inode n, const struct weir__pla
 	}
 	e = &x->entries[x->leaves[n.rank].first];
 	count = x->leaves[n.rank].count;
-	if (n.kind == NODE_LEAF && t->bare)
+	if ((n.kind == NODE_LEAF || n.kind == NODE_ENTRY) && t->bare && !weir_state_is_timer(p->state->kind))
 		leaf_bare(p->state, e, count, b);
-	else if (n.kind == NODE_LEAF)
+	else if (n.kind == NODE_LEAF || n.kind == NODE_ENTRY)
 		leaf_json(p->state, e, count, b);
 	else if (n.kind == NODE_LEAF_TXT)
 		leaf_text(p->state, e, count, b);
@@ -310,15 +317,20 @@ static int listing(struct weir_tree *t, struct weir_inode n, const struct weir__
 {
 	const struct weir_index *x;
 	struct weir_facts *f;
+	uint32_t from, to;
 	int rc = weir__facts(t, n, &f, err);
 
+	if (rc == 0 && n.kind == NODE_RANGE) {
+		weir__range_of(f, n.rank, &from, &to);
+		segment = segment < to - from ? from + segment : f->nfull;
+	}
 	if (rc == 0 && segment >= f->nfull)
 		return 0;
 	if (rc == 0)
 		rc = weir_index_get(t->cache, n.snapshot, p->view, n.slot, f->full[segment], &x, err);
 	if (rc)
 		return rc;
-	for (uint32_t i = 0; n.kind == NODE_ALL && i < x->nentries; i++) {
+	for (uint32_t i = 0; n.kind != NODE_KEYS && i < x->nentries; i++) {
 		weir_text_entry(&x->entries[i], NULL, b);
 		weir_buf_u8(b, '\n');
 	}
@@ -346,13 +358,19 @@ static int number(struct weir_tree *t, struct weir_inode n, struct weir_buf *b, 
 int weir__segments(struct weir_tree *t, struct weir_inode n, uint64_t *out, struct weir_error *err)
 {
 	struct weir_facts *f;
+	uint32_t from, to;
 	int rc = 0;
 
 	*out = 1;
-	if (n.kind == NODE_ALL || n.kind == NODE_KEYS) {
+	if (n.kind == NODE_ALL || n.kind == NODE_KEYS || n.kind == NODE_TSV || n.kind == NODE_RANGE)
 		rc = weir__facts(t, n, &f, err);
-		if (rc == 0)
-			*out = f->nfull;
+	if (rc == 0 && (n.kind == NODE_ALL || n.kind == NODE_KEYS))
+		*out = f->nfull;
+	if (rc == 0 && n.kind == NODE_TSV)
+		*out = f->nfull + 1;
+	if (rc == 0 && n.kind == NODE_RANGE) {
+		weir__range_of(f, n.rank, &from, &to);
+		*out = to - from;
 	}
 	return rc;
 }
@@ -370,12 +388,18 @@ static int render_state(struct weir_tree *t, struct weir_inode n, const struct w
 	case NODE_LEAF:
 	case NODE_LEAF_RAW:
 	case NODE_LEAF_HEX:
-	case NODE_LEAF_TXT: return leaf(t, n, p, b, err);
+	case NODE_LEAF_TXT:
+	case NODE_ENTRY: return leaf(t, n, p, b, err);
+	case NODE_TSV: return weir__render_tsv(t, n, p, segment, b, err);
+	case NODE_RANGE: return listing(t, n, p, segment, b, err);
+	case NODE_TOP_FILE: return weir__render_top(t, n, p, b, err);
+	case NODE_NEXT:
+	case NODE_HISTOGRAM: return weir__render_timers(t, n, p, b, err);
 	default: return WEIR_ENOTFOUND;
 	}
 }
 
-static int render_operator(struct weir_tree *t, struct weir_inode n, const struct weir__place *p, struct weir_buf *b)
+static int render_operator(struct weir_tree *t, struct weir_inode n, const struct weir__place *p, struct weir_buf *b, struct weir_error *err)
 {
 	char text[1024];
 
@@ -389,6 +413,8 @@ static int render_operator(struct weir_tree *t, struct weir_inode n, const struc
 	case NODE_NAME: weir_buf_printf(b, "%s\n", weir_slice_text(p->op->name, text, sizeof(text))); return 0;
 	case NODE_MAX_PARALLELISM: weir_buf_printf(b, "%u\n", p->op->max_parallelism); return 0;
 	case NODE_KEYED_META: return keyed_meta(p, b);
+	case NODE_KEY_GROUPS: return weir__render_key_groups(p, b, err);
+	case NODE_COORDINATOR: weir_buf_put_slice(b, p->op->coordinator.data); return 0;
 	default: return WEIR_ENOTFOUND;
 	}
 }
@@ -413,10 +439,14 @@ int weir__render(struct weir_tree *t, struct weir_inode n, uint64_t segment, str
 	case NODE_METADATA: weir_describe_metadata(p.ckpt, b); return 0;
 	case NODE_SUMMARY: return summary(t, &p, b, err);
 	case NODE_FILES: return files(&p, b);
+	case NODE_HANDLE: /* an inline one; others are read from their file */
+		if (n.rank < p.snap->nhandles)
+			weir_buf_put_slice(b, p.snap->handles[n.rank].handle->data);
+		return n.rank < p.snap->nhandles ? 0 : WEIR_ENOTFOUND;
 	case NODE_PROBLEMS: return weir_view_verify(p.view, problem_line, b, err);
 	default: break;
 	}
-	return weir__inode_is_state(n.kind) ? render_state(t, n, &p, segment, b, err) : render_operator(t, n, &p, b);
+	return weir__inode_is_state(n.kind) ? render_state(t, n, &p, segment, b, err) : render_operator(t, n, &p, b, err);
 }
 
 static int64_t *length_slot(struct weir_tree *t, struct weir_inode n, uint64_t segment)
@@ -424,10 +454,20 @@ static int64_t *length_slot(struct weir_tree *t, struct weir_inode n, uint64_t s
 	struct weir_snapshot *s = weir_source_slot(t->src, n.snapshot);
 	struct weir_facts *f;
 
-	if ((n.kind != NODE_ALL && n.kind != NODE_KEYS) || !s || !s->facts)
+	uint32_t from = 0, to;
+
+	if (!s || !s->facts || (n.kind != NODE_ALL && n.kind != NODE_KEYS && n.kind != NODE_TSV && n.kind != NODE_RANGE && n.kind != NODE_TOP_FILE))
 		return NULL;
 	f = &s->facts[n.slot];
-	return __atomic_load_n(&f->counted, __ATOMIC_ACQUIRE) && segment < f->nfull ? &(n.kind == NODE_ALL ? f->all_len : f->keys_len)[segment] : NULL;
+	if (!__atomic_load_n(&f->counted, __ATOMIC_ACQUIRE) || segment > f->nfull)
+		return NULL;
+	if (n.kind == NODE_TOP_FILE)
+		return &f->top_len[n.rank];
+	if (n.kind == NODE_TSV)
+		return &f->tsv_len[segment];
+	if (n.kind == NODE_RANGE)
+		weir__range_of(f, n.rank, &from, &to);
+	return from + segment < f->nfull ? &(n.kind == NODE_KEYS ? f->keys_len : f->all_len)[from + segment] : NULL;
 }
 
 int64_t weir__segment_length(struct weir_tree *t, struct weir_inode n, uint64_t segment)

@@ -439,7 +439,7 @@ static int collect_files(struct weir_snapshot *s, struct weir_error *err)
 		return no_memory(err);
 	s->files[0] = (struct weir_raw_file){ .name = "_metadata", .uri = s->ckpt->path, .refs = 1, .size = -1 };
 	s->nfiles = 1;
-	return weir_ckpt_each_handle(s->ckpt, collect, &c) ? no_memory(err) : 0;
+	return weir_ckpt_each_handle(s->ckpt, collect, &c) || weir__gather_handles(s) ? no_memory(err) : 0;
 }
 
 int weir_snapshot_view(struct weir_snapshot *s, struct weir_view **out, struct weir_error *err)

@@ -27,6 +27,15 @@ struct weir_raw_file {
 	int64_t size;                             /* recorded, or -1 */
 };
 
+/* A state handle of a snapshot, as handles/ names it. */
+struct weir_named_part {
+	const struct weir_operator_state *op;
+	const struct weir_subtask_state *sub;     /* NULL: of the coordinator */
+	const struct weir_stream_handle *handle;
+	char kind[32];
+	uint32_t number;                          /* among those of its operator, subtask and kind */
+};
+
 /* What is known about a state, learnt when first asked for. Guarded by snapshot->lock. */
 struct weir_facts {
 	bool counted;
@@ -37,6 +46,8 @@ struct weir_facts {
 	uint32_t nfull;         /* groups with entries, */
 	uint32_t *full;         /* ascending */
 	int64_t *all_len, *keys_len; /* bytes of all.jsonl and keys.txt for full[i]; -1 = not known yet */
+	int64_t *tsv_len;       /* of all.tsv: the header, then as these */
+	int64_t top_len[3];
 };
 
 struct weir_snapshot {
@@ -53,7 +64,11 @@ struct weir_snapshot {
 	int view_code;          /* opening it failed */
 	uint32_t nfiles;
 	struct weir_raw_file *files;
+	uint32_t nhandles;
+	struct weir_named_part *handles;
 	struct weir_facts *facts; /* one a state */
+	uint64_t *state_bytes;    /* of each state, and */
+	uint32_t *by_size;        /* the states, largest first; both NULL until somebody asks */
 	struct weir_arena mem;
 	pthread_mutex_t lock;
 };
@@ -93,6 +108,8 @@ bool weir_snapshot_listed(const struct weir_snapshot *s);
 void weir_snapshot_name(const struct weir_snapshot *s, struct weir_buf *out);
 /* The complete snapshot of this name, or -1. */
 int weir_source_find(struct weir_source *s, const char *name);
+/* Fill s->handles (tree_handle.c). WEIR_ENOMEM. */
+int weir__gather_handles(struct weir_snapshot *s);
 /* The view of a snapshot, opened now if need be. */
 int weir_snapshot_view(struct weir_snapshot *s, struct weir_view **out, struct weir_error *err) WEIR_CHECK;
 

@@ -7,14 +7,14 @@
 
 #include <string.h>
 
-#include "fusefs/name.h"
 #include "statetool/text.h"
 
 static int no_memory(struct weir_error *err) { return weir_error_set(err, WEIR_ENOMEM, "out of memory for the mount"); }
 
 static bool is_listing(enum weir_inode_kind k)
 {
-	return k == NODE_ALL || k == NODE_KEYS || k == NODE_COUNT || k == NODE_BYTES || k == NODE_SUMMARY || k == NODE_PROBLEMS;
+	return k == NODE_ALL || k == NODE_KEYS || k == NODE_COUNT || k == NODE_BYTES || k == NODE_SUMMARY || k == NODE_PROBLEMS || k == NODE_TSV || k == NODE_RANGE ||
+	       k == NODE_TOP_FILE || k == NODE_NEXT || k == NODE_HISTOGRAM || k == NODE_KEY_GROUPS;
 }
 
 /* Length of a file whose content is rendered; -1: only reading to the end will tell. */
@@ -32,7 +32,7 @@ static int content_size(struct weir_tree *t, struct weir_inode n, int64_t *out, 
 		if (rc)
 			return rc;
 		cheap = weir__is_small(t, &p);
-		if (!cheap && (n.kind == NODE_SUMMARY || n.kind == NODE_PROBLEMS || !__atomic_load_n(&p.snap->facts[n.slot].counted, __ATOMIC_ACQUIRE))) {
+		if (!cheap && (!weir__inode_is_state(n.kind) || !__atomic_load_n(&p.snap->facts[n.slot].counted, __ATOMIC_ACQUIRE))) {
 			*out = -1;
 			return 0;
 		}
@@ -41,7 +41,7 @@ static int content_size(struct weir_tree *t, struct weir_inode n, int64_t *out, 
 	for (uint64_t i = 0; i < segments && rc == 0; i++) {
 		int64_t len = weir__segment_length(t, n, i);
 
-		if (len < 0 && !cheap && segments > 1) {
+		if (len < 0 && !cheap && (segments > 1 || n.kind == NODE_ALL || n.kind == NODE_TOP_FILE || n.kind == NODE_NEXT || n.kind == NODE_HISTOGRAM)) {
 			*out = -1;
 			weir_buf_fini(&text);
 			return 0;
@@ -67,9 +67,9 @@ static uint64_t stored_bytes(struct weir_tree *t, struct weir_inode n, uint64_t 
 	const struct weir_index *x;
 	uint64_t sum = 0;
 
-	if (n.kind == NODE_RAW_FILE)
+	if (n.kind == NODE_RAW_FILE || n.kind == NODE_HANDLE)
 		return size;
-	if (n.kind < NODE_LEAF || weir__place_of(t, n, &p, NULL) || weir_index_get(t->cache, n.snapshot, p.view, n.slot, n.group, &x, NULL))
+	if (n.kind < NODE_LEAF || weir__place_of(t, n, &p, NULL) || weir_index_get(t->cache, n.snapshot, p.view, n.slot, weir__group_of(n), &x, NULL))
 		return 0;
 	for (uint32_t i = 0; n.rank < x->nleaves && i < x->leaves[n.rank].count; i++) {
 		const struct weir_entry *e = &x->entries[x->leaves[n.rank].first + i];
@@ -96,12 +96,12 @@ int weir_tree_attr(struct weir_tree *t, uint64_t ino, struct weir_attr *out, str
 	if (a.shape == WEIR_SHAPE_DIR) {
 		struct weir_error quiet = WEIR_ERROR_INIT; /* a directory that cannot be listed is still there */
 
-		if (n.kind != NODE_GET && n.kind != NODE_BY_KEY && n.kind != NODE_GROUP && n.kind != NODE_SHARD && weir_tree_count(t, ino, &a.size, &quiet))
+		if (n.kind != NODE_GET && n.kind != NODE_BY_KEY && n.kind != NODE_BY_SIZE && n.kind != NODE_RANGES && n.kind != NODE_BUCKETS && n.kind != NODE_GROUP && n.kind != NODE_SHARD && weir_tree_count(t, ino, &a.size, &quiet))
 			a.size = 0;
 	} else if (a.shape == WEIR_SHAPE_LINK) {
 		rc = weir_tree_link(t, ino, &text, err);
 		a.size = text.len;
-	} else if (n.kind == NODE_RAW_FILE) {
+	} else if (n.kind == NODE_RAW_FILE || n.kind == NODE_HANDLE) {
 		rc = weir__raw_size(t, n, &a.size, err);
 	} else if (n.kind == NODE_ERRORS || n.kind == NODE_STATUS) {
 		a.stream = true;
@@ -137,6 +137,19 @@ int weir_tree_link(struct weir_tree *t, uint64_t ino, struct weir_buf *out, stru
 		weir_snapshot_name(s, out);
 		return weir_buf_error(out) ? no_memory(err) : 0;
 	}
+	if (n.kind == NODE_TIME_LINK) {
+		const struct weir_snapshot *s = weir_source_slot(t->src, n.snapshot);
+
+		if (!s)
+			return WEIR_ENOTFOUND;
+		weir_buf_text(out, "../checkpoints/");
+		weir_snapshot_name(s, out);
+		return weir_buf_error(out) ? no_memory(err) : 0;
+	}
+	if (n.kind == NODE_SIZE_LINK) {
+		weir_buf_text(out, "../");
+		return weir__state_path(t, n, out, err);
+	}
 	if (n.kind != NODE_UID_LINK && n.kind != NODE_NAME_LINK)
 		return weir_error_set(err, WEIR_EINVALID, "not a symbolic link");
 	rc = weir__place_of(t, n, &p, err);
@@ -152,7 +165,7 @@ static int leaf_xattr(struct weir_tree *t, struct weir_inode n, const struct wei
 {
 	const struct weir_index *x;
 	const struct weir_entry *e;
-	int rc = weir_index_get(t->cache, n.snapshot, p->view, n.slot, n.group, &x, err);
+	int rc = weir_index_get(t->cache, n.snapshot, p->view, n.slot, weir__group_of(n), &x, err);
 
 	if (rc)
 		return rc;
@@ -195,7 +208,7 @@ int weir_tree_xattr(struct weir_tree *t, uint64_t ino, const char *name, struct 
 		weir_buf_text(out, p.state->name);
 	} else if (strcmp(name, "serializer") == 0 && p.state && p.state->stored) {
 		weir_buf_text(out, weir_type_text(p.state->stored, text, sizeof(text)));
-	} else if (strcmp(name, "key_group") == 0 && n.kind >= NODE_GROUP) {
+	} else if (strcmp(name, "key_group") == 0 && n.kind >= NODE_GROUP && weir__group_of(n) != WEIR_GROUP_WHOLE) {
 		weir_buf_printf(out, "%u", n.group);
 	} else if (n.kind >= NODE_LEAF) {
 		return leaf_xattr(t, n, &p, name, out, err);

@@ -5,7 +5,10 @@
  */
 #include "fusefs/tree_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "statetool/list.h"
 
 static int no_memory(struct weir_error *err) { return weir_error_set(err, WEIR_ENOMEM, "out of memory for the mount"); }
 
@@ -67,11 +70,13 @@ static int count_state(struct weir_facts *f, const struct weir__place *p, struct
 	f->full = weir_arena_zero(mem, (f->nfull + 1) * sizeof(*f->full));
 	f->all_len = weir_arena_zero(mem, (f->nfull + 1) * sizeof(*f->all_len));
 	f->keys_len = weir_arena_zero(mem, (f->nfull + 1) * sizeof(*f->keys_len));
-	if (!f->full || !f->all_len || !f->keys_len)
+	f->tsv_len = weir_arena_zero(mem, (f->nfull + 1) * sizeof(*f->tsv_len));
+	if (!f->full || !f->all_len || !f->keys_len || !f->tsv_len)
 		return no_memory(why);
+	f->top_len[0] = f->top_len[1] = f->top_len[2] = f->tsv_len[0] = -1;
 	for (uint32_t i = 0, n = 0; i < f->ngroups; i++)
 		if (f->groups[i]) {
-			f->all_len[n] = f->keys_len[n] = -1;
+			f->all_len[n] = f->keys_len[n] = f->tsv_len[n + 1] = -1;
 			f->full[n++] = i;
 		}
 	return 0;
@@ -108,4 +113,48 @@ int weir__facts(struct weir_tree *t, struct weir_inode n, struct weir_facts **ou
 	else
 		*out = f;
 	return rc;
+}
+
+/* ---- states by size ---- */
+struct sized {
+	uint32_t slot;
+	uint64_t bytes;
+};
+
+static int larger_first(const void *a, const void *b)
+{
+	const struct sized *x = a, *y = b;
+
+	return x->bytes != y->bytes ? (x->bytes < y->bytes) - (x->bytes > y->bytes) : (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+int weir__sizes(struct weir_tree *t, const struct weir__place *p, struct weir_error *err)
+{
+	uint32_t n = weir_view_nstates(p->view);
+	struct weir_state_count *counts = NULL;
+	struct sized *order = NULL;
+	int rc = 0;
+
+	pthread_mutex_lock(&t->facts_lock);
+	if (!p->snap->by_size) {
+		uint64_t *bytes = weir_arena_zero(&p->snap->mem, (n + 1) * sizeof(*bytes));
+		uint32_t *slots = weir_arena_zero(&p->snap->mem, (n + 1) * sizeof(*slots));
+
+		counts = calloc(n + 1, sizeof(*counts));
+		order = calloc(n + 1, sizeof(*order));
+		rc = bytes && slots && counts && order ? weir_state_counts(p->view, counts, NULL) : WEIR_ENOMEM;
+		for (uint32_t i = 0; i < n && rc == 0; i++)
+			order[i] = (struct sized){ i, bytes[i] = counts[i].bytes };
+		if (rc == 0) {
+			qsort(order, n, sizeof(*order), larger_first);
+			for (uint32_t i = 0; i < n; i++)
+				slots[i] = order[i].slot;
+			p->snap->state_bytes = bytes;
+			__atomic_store_n(&p->snap->by_size, slots, __ATOMIC_RELEASE);
+		}
+	}
+	pthread_mutex_unlock(&t->facts_lock);
+	free(counts);
+	free(order);
+	return rc ? no_memory(err) : 0;
 }

@@ -19,7 +19,16 @@ struct weir_file {
 	struct weir_buf text;
 	/* as stored */
 	struct weir_fs_in *in;
+	uint64_t base, limit; /* the window of it */
 };
+
+/* The handle of a node that is read from its file, or NULL. */
+static const struct weir_stream_handle *file_handle(const struct weir__place *p, struct weir_inode n)
+{
+	const struct weir_stream_handle *h = n.rank < p->snap->nhandles ? p->snap->handles[n.rank].handle : NULL;
+
+	return n.kind != NODE_HANDLE || !h || h->kind == WEIR_HANDLE_INLINE ? NULL : h;
+}
 
 static int raw_path(struct weir_tree *t, struct weir_inode n, struct weir_fs **fs, char **path, struct weir_error *err)
 {
@@ -29,6 +38,8 @@ static int raw_path(struct weir_tree *t, struct weir_inode n, struct weir_fs **f
 
 	if (rc)
 		return rc;
+	if (n.kind == NODE_HANDLE)
+		return file_handle(&p, n) ? weir_ckpt_locate(p.ckpt, file_handle(&p, n), fs, path, err) : WEIR_ENOTFOUND;
 	if (n.rank >= p.snap->nfiles)
 		return WEIR_ENOTFOUND;
 	f = &p.snap->files[n.rank];
@@ -39,18 +50,47 @@ static int raw_path(struct weir_tree *t, struct weir_inode n, struct weir_fs **f
 	return *path ? 0 : no_memory(err);
 }
 
+/* The window of a file that a node is: all of it, but of a handle its own part. */
+static int window(struct weir_tree *t, struct weir_inode n, uint64_t file_size, uint64_t *base, uint64_t *size, struct weir_error *err)
+{
+	const struct weir_stream_handle *h;
+	struct weir__place p;
+	int rc = weir__place_of(t, n, &p, err);
+
+	*base = 0;
+	*size = file_size;
+	if (rc || !(h = file_handle(&p, n)))
+		return rc;
+	if (h->kind == WEIR_HANDLE_SEGMENT && h->start >= 0 && (uint64_t)h->start <= file_size) {
+		*base = (uint64_t)h->start;
+		*size -= *base;
+	}
+	if (h->size >= 0 && (uint64_t)h->size < *size && !h->longer)
+		*size = (uint64_t)h->size;
+	return 0;
+}
+
 int weir__raw_size(struct weir_tree *t, struct weir_inode n, uint64_t *out, struct weir_error *err)
 {
+	struct weir__place p;
 	struct weir_fs *fs;
 	struct weir_fs_stat st;
 	char *path = NULL;
-	int rc = raw_path(t, n, &fs, &path, err);
+	uint64_t base;
+	int rc = weir__place_of(t, n, &p, err);
 
+	if (rc)
+		return rc;
+	if (n.kind == NODE_HANDLE && n.rank < p.snap->nhandles && !file_handle(&p, n)) {
+		*out = p.snap->handles[n.rank].handle->data.len;
+		return 0;
+	}
+	rc = raw_path(t, n, &fs, &path, err);
 	if (rc == 0)
 		rc = weir_fs_stat(fs, path, &st, err);
 	free(path);
 	if (rc == 0)
-		*out = st.size;
+		rc = window(t, n, st.size, &base, out, err);
 	return rc == WEIR_ENOTFOUND ? WEIR_ECORRUPT : rc;
 }
 
@@ -58,6 +98,8 @@ int weir_tree_open(struct weir_tree *t, uint64_t ino, struct weir_file **out, st
 {
 	struct weir_file *f;
 	struct weir_inode n = weir__node(t, ino);
+	struct weir__place p;
+	bool stored = n.kind == NODE_RAW_FILE;
 	int rc = 0;
 
 	if (weir_tree_shape(ino) != WEIR_SHAPE_FILE)
@@ -68,15 +110,24 @@ int weir_tree_open(struct weir_tree *t, uint64_t ino, struct weir_file **out, st
 	f->t = t;
 	f->n = n;
 	pthread_mutex_init(&f->lock, NULL);
-	if (n.kind == NODE_RAW_FILE) {
+	if (n.kind == NODE_HANDLE) {
+		rc = weir__place_of(t, n, &p, err);
+		stored = rc == 0 && file_handle(&p, n);
+	}
+	if (rc == 0 && stored) {
 		struct weir_fs *fs;
 		char *path = NULL;
+		uint64_t size = 0;
 
 		rc = raw_path(t, n, &fs, &path, err);
 		if (rc == 0)
 			rc = weir_fs_open(fs, path, &f->in, err);
+		if (rc == 0)
+			rc = weir_fs_size(f->in, &size, err);
+		if (rc == 0)
+			rc = window(t, n, size, &f->base, &f->limit, err);
 		free(path);
-	} else {
+	} else if (rc == 0) {
 		rc = weir__segments(t, n, &f->segments, err);
 		f->segment = f->segments;
 	}
@@ -153,8 +204,11 @@ int weir_tree_read(struct weir_file *f, void *buf, size_t len, uint64_t offset, 
 {
 	int rc;
 
-	if (f->in)
-		return weir_fs_read_at(f->in, buf, len, offset, out_n, err);
+	if (f->in) {
+		if (offset > f->limit)
+			offset = f->limit;
+		return weir_fs_read_at(f->in, buf, len < f->limit - offset ? len : f->limit - offset, f->base + offset, out_n, err);
+	}
 	pthread_mutex_lock(&f->lock);
 	if (f->segment < f->segments && offset >= f->start)
 		rc = copy_from(f, f->segment, f->start, buf, len, offset, out_n, err);

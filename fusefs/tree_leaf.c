@@ -22,8 +22,7 @@ static const struct suffix {
 enum weir_inode_kind weir__leaf_kind(enum weir_leaf_form form) { return suffixes[form].kind; }
 const char *weir__leaf_suffix(enum weir_leaf_form form) { return suffixes[form].text; }
 
-/* Plain text of a value, coded. True when the text alone does not say which value it is. */
-static bool put_coded(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *out)
+bool weir__put_coded(const struct weir_type *t, struct weir_slice bytes, struct weir_buf *out)
 {
 	struct weir_buf plain = { 0 };
 	bool null = false, ok = weir_text_plain(t, bytes, &plain, &null);
@@ -46,10 +45,10 @@ void weir__leaf_name(const struct weir_state_info *s, const struct weir_index *x
 		weir_buf_printf(out, "~undecodable-%u", rank);
 		return;
 	}
-	ambiguous = put_coded(s->key, e->key, out);
+	ambiguous = weir__put_coded(s->key, e->key, out);
 	if (has_namespace(s) && e->ns.ptr) {
 		weir_buf_u8(out, '@');
-		ambiguous |= put_coded(s->ns, e->ns, out);
+		ambiguous |= weir__put_coded(s->ns, e->ns, out);
 	}
 	weir_leaf_hash(e->key, e->ns, hash);
 	weir_name_shorten(out, from, WEIR_NAME_MAX - 5, hash, ambiguous);

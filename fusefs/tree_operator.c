@@ -116,3 +116,11 @@ int weir__name_present(struct weir_tree *t, struct weir_inode dir, struct weir_e
 
 	return rc ? rc : p.op->name.len > 0;
 }
+
+int weir__coordinator_present(struct weir_tree *t, struct weir_inode dir, struct weir_error *err)
+{
+	struct weir__place p;
+	int rc = weir__place_of(t, dir, &p, err);
+
+	return rc ? rc : p.op->coordinator.kind == WEIR_HANDLE_INLINE;
+}

@@ -9,7 +9,7 @@
 
 bool weir__inode_is_state(enum weir_inode_kind k)
 {
-	return k >= NODE_STATE || k == NODE_TIMER || k == NODE_SERVICE || k == NODE_OPER_STATE || k == NODE_MODE || k == NODE_BROADCAST;
+	return k >= NODE_STATE || k == NODE_TIMER || k == NODE_SERVICE || k == NODE_OPER_STATE || k == NODE_MODE || k == NODE_BROADCAST || k == NODE_RAW_STATE || k == NODE_SIZE_LINK;
 }
 
 static bool is_operator(enum weir_inode_kind k)

@@ -41,6 +41,9 @@ bool weir__is_small(struct weir_tree *t, const struct weir__place *p);
 /* ---- facts about a state (tree_fact.c): learnt once ---- */
 int weir__facts(struct weir_tree *t, struct weir_inode n, struct weir_facts **out, struct weir_error *err) WEIR_CHECK;
 
+/* Fill the snapshot's by_size. */
+int weir__sizes(struct weir_tree *t, const struct weir__place *p, struct weir_error *err) WEIR_CHECK;
+
 /* ---- name of a leaf (tree_leaf.c), without suffix; appended ---- */
 void weir__leaf_name(const struct weir_state_info *s, const struct weir_index *x, uint32_t rank, struct weir_buf *out);
 
@@ -54,6 +57,26 @@ int weir__render(struct weir_tree *t, struct weir_inode n, uint64_t segment, str
 /* Length of a segment if it is known, else -1. */
 int64_t weir__segment_length(struct weir_tree *t, struct weir_inode n, uint64_t segment);
 void weir__segment_learn(struct weir_tree *t, struct weir_inode n, uint64_t segment, uint64_t length);
+
+/* ---- tables (render_table.c) ---- */
+int weir__render_tsv(struct weir_tree *t, struct weir_inode n, const struct weir__place *p, uint64_t segment, struct weir_buf *b, struct weir_error *err) WEIR_CHECK;
+int weir__render_top(struct weir_tree *t, struct weir_inode n, const struct weir__place *p, struct weir_buf *b, struct weir_error *err) WEIR_CHECK;
+int weir__render_key_groups(const struct weir__place *p, struct weir_buf *b, struct weir_error *err) WEIR_CHECK;
+int weir__render_timers(struct weir_tree *t, struct weir_inode n, const struct weir__place *p, struct weir_buf *b, struct weir_error *err) WEIR_CHECK;
+/* How many files ranges/ has, and which of f->full (from, to) each holds. */
+uint32_t weir__ranges(const struct weir_facts *f);
+void weir__range_of(const struct weir_facts *f, uint32_t r, uint32_t *out_from, uint32_t *out_to);
+
+/* ---- names (tree_leaf.c, tree_bucket.c, tree_state.c) ---- */
+/* Plain text of a value, coded; appended. True when the text alone does not say which value it is. */
+bool weir__put_coded(const struct weir_type *type, struct weir_slice bytes, struct weir_buf *out);
+/* "2026-11-22T14", or with the rest of it "2026-11-22T14-03-07.123Z": no colons, sorts as text. */
+void weir__time_name(int64_t ms, bool hour, struct weir_buf *out);
+/* From the snapshot to the directory of a state: "operators/ID/keyed/states/NAME" ... WEIR_ENOTFOUND for one that has none. */
+int weir__state_path(struct weir_tree *t, struct weir_inode n, struct weir_buf *out, struct weir_error *err) WEIR_CHECK;
+
+/* The key group, or WEIR_GROUP_WHOLE, whose index a leaf is in. */
+static inline uint32_t weir__group_of(struct weir_inode n) { return n.kind == NODE_ENTRY || n.kind == NODE_BUCKET ? WEIR_GROUP_WHOLE : n.group; }
 
 /* ---- a file as stored (tree_file.c) ---- */
 int weir__raw_size(struct weir_tree *t, struct weir_inode n, uint64_t *out, struct weir_error *err) WEIR_CHECK;

@@ -19,12 +19,17 @@ typedef int weir__find_fn(struct weir_tree *t, struct weir_inode dir, const char
 typedef int weir__present_fn(struct weir_tree *t, struct weir_inode dir, struct weir_error *err);
 
 weir__present_fn weir__latest_present, weir__control_present;
+weir__entries_fn weir__time_entries, weir__size_entries, weir__handle_entries;
 weir__entries_fn weir__complete_entries, weir__incomplete_entries, weir__raw_entries, weir__raw_dir_entries;
 
 weir__present_fn weir__uid_present, weir__name_present;
 weir__entries_fn weir__operator_entries, weir__uid_entries, weir__name_entries;
-weir__find_fn weir__uid_find; /* of a uid that nobody listed too */
+weir__find_fn weir__size_find, weir__uid_find; /* of a uid that nobody listed too */
 
+weir__present_fn weir__coordinator_present, weir__raw_keyed_present, weir__raw_oper_present, weir__buckets_present;
+weir__entries_fn weir__raw_keyed_entries, weir__raw_oper_entries, weir__range_entries, weir__top_entries;
+weir__entries_fn weir__bucket_entries, weir__bucket_leaf_entries;
+weir__find_fn weir__bucket_leaf_find;
 weir__present_fn weir__keyed_present, weir__timer_present, weir__oper_present, weir__broadcast_present;
 weir__entries_fn weir__keyed_entries, weir__oper_entries, weir__broadcast_entries, weir__service_entries, weir__domain_entries;
 

@@ -3,7 +3,7 @@
 savepoint 2.1.1/canonical-hashmap sp
 s=latest/by-uid/by-origin/keyed/states/count
 run 0 $weir state tree sp; out_has "latest -> checkpoints/sp"; out_has "checkpoints/sp/metadata.json"; err_empty
-run 0 $weir state tree sp --depth 1; [ "$(tr "\n" " " <out)" = "README latest -> checkpoints/sp checkpoints/ incomplete/ .weir/ " ] && pass || fail "one level"
+run 0 $weir state tree sp --depth 1; [ "$(tr "\n" " " <out)" = "README latest -> checkpoints/sp checkpoints/ by-time/ incomplete/ .weir/ " ] && pass || fail "one level"
 run 0 $weir state tree -l sp $s; out_has "$s/type.json"; out_has "$s/by-key/"
 run 0 $weir state tree sp /$s/count --json; out_has '"path":"latest/by-uid/by-origin/keyed/states/count/count","type":"file","size":4}'
 run 0 $weir state cat sp $s/get/ORD.txt; cp out a; $weir state get sp count ORD >b; same a b
