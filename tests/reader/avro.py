@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Avro values (docs/formats/serializers.md, "Avro"): a schema as JSON, values in Flink's encoding, records shown as Avro's own text."""
 import json
+import struct
 import values as V
 from cursor import Damage, double_text, float32_text, hex_json, list_json, pairs_json, text_json
 
@@ -23,7 +24,7 @@ class Schema:
         if not isinstance(kind, str): return self.parse(kind, space)
         if kind in ('record', 'error', 'enum', 'fixed'): return self.parse_named(s, kind, space)
         if kind == 'array': return {'type': 'array', 'of': self.parse(s['items'], space)}
-        if kind == 'map': return {'type': 'map', 'of': self.parse(s['values'], space)}
+        if kind == 'map': return {'type': 'map', 'of': self.parse(s['values'], space), 'java': s.get('avro.java.string') == 'String'}
         t = dict(self.parse(kind, space))
         t['logical'] = s.get('logicalType')
         return t
@@ -94,7 +95,22 @@ def own_text(tv):
     if k == 'bytes': return quote(v.decode('latin-1'))
     if k == 'fixed': return '[' + ', '.join('%d' % (b - 256 if b > 127 else b) for b in v) + ']'
     if k == 'array': return '[' + ', '.join(own_text(x) for x in v) + ']'
+    if k == 'map': v = hash_map_order(v, t['java'])
     return '{' + ', '.join('%s: %s' % (quote(n), own_text(x)) for n, x in v) + '}'
+
+
+def hash_map_order(pairs, java):
+    """The order in which a HashMap of so many entries gives them, by the hash of their UTF-8 bytes or, as Java texts, of their units."""
+    size = 1
+    while size < len(pairs): size *= 2
+    while len(pairs) > size * 0.75: size *= 2
+    return sorted(pairs, key=lambda p: spread_hash(p[0], java) & size - 1)
+
+
+def spread_hash(text, java):
+    h, raw = 0, text.encode('utf-16-be' if java else 'utf-8')
+    for b in struct.unpack('>%dH' % (len(raw) // 2), raw) if java else struct.unpack('%db' % len(raw), raw): h = h * 31 + b & 0xffffffff
+    return h ^ h >> 16
 
 
 def to_json(tv):

@@ -72,6 +72,7 @@ class Search:
     def row(self, pos, number, n, todo):
         s, c = self.keyed.head.states[number], self.keyed.cursor(self.data, pos, self.end)
         try:
+            if s.kind != 'timer' and s.namespace is V.SIMPLE['VoidNamespace'] and self.data[pos:pos + 1] != b'\0': return []
             found = list(self.keyed.heap_entry(self.kg, s, c))
             if found and not self.fits(found[0][1]['key'][0]): return []
             return [(found, rest) for rest in self.rows(c.pos, number, n - 1, todo)]
@@ -81,7 +82,7 @@ class Search:
         except Damage: return []
         ways = []
         if not self.fits(key[0]): return []
-        for end in range(start, self.end + 1):
+        for end in range(start + 1, self.end + 1):
             for rest in self.rows(end, number, n - 1, todo):
                 ways.append(([(s, {'kg': self.kg, 'key': key, 'ns': ns, 'value': (None, bytes(self.data[start:end]), why)})], rest))
             if len(ways) > 1: return ways[:2]

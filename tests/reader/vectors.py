@@ -1,12 +1,51 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the values of tests/golden/sql-values.txt: what, snapshot and bytes as hex, JSON as Flink shows it, hashCode.
+"""Reads values that Flink wrote: tests/golden/sql-values.txt, and the vectors of Avro and Kryo in tests/unit/type/*_vectors.h.
 
-    python3 vectors.py FILE
+    python3 vectors.py FILE...
 """
+import ast
+import re
 import sys
+import avro
+import kryo
 import snapshot
 from cursor import Cursor, Damage, Unknown
+
+TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|\bNULL\b')
+
+
+def rows(path):
+    """The texts of each row of a table in C."""
+    with open(path, encoding='utf-8') as f: body = f.read().split('[] = {', 1)[1]
+    for row in re.split(r'\n\t\{', body)[1:]:
+        yield [None if x == 'NULL' else c_text(x) for x in TEXT.findall(row)]
+
+
+def c_text(x): return ast.literal_eval('"""' + x[1:-1].replace('\\"', '\\x22') + '"""')
+
+
+def value(name, t, data, want, version):
+    c = Cursor(bytes.fromhex(data), kryo=version)
+    text = t.read(c)
+    if c.left(): return name, '%d bytes behind the value %s' % (c.left(), text)
+    return name, '' if text == want else 'reader %s\n    Flink  %s' % (text, want)
+
+
+def avro_rows(path):
+    for name, schema, data, want in rows(path): yield lambda: value('Avro ' + name, avro.Avro(schema), data, want, 5)
+
+
+def kryo_rows(path):
+    for cls, two, five, want in rows(path):
+        for version, data in (2, two), (5, two if five is None else five):
+            if data: yield lambda: value('Kryo %d %s %s' % (version, cls, data[:80]), kryo.Kryo(cls, [cls] if cls != 'java.lang.Object' else ['java.lang.Object']), data, want, version)
+
+
+def sql_rows(path):
+    with open(path, encoding='utf-8') as f:
+        for line in f.read().split('\n'):
+            if line and not line.startswith('#'): yield lambda: one(line)
 
 
 def one(line):
@@ -23,12 +62,14 @@ def one(line):
 
 def main(args):
     counts = [0, 0, 0]
-    with open(args[0], encoding='utf-8') as f: lines = [x for x in f.read().split('\n') if x and not x.startswith('#')]
-    for line in lines:
-        try: what, wrong = one(line)
-        except (Damage, Unknown, KeyError, ValueError, TypeError, AttributeError) as e: what, wrong = line.split('\t')[0], '%s: %s' % (type(e).__name__, e)
-        if wrong: print('%s\n    %s' % (what, wrong))
-        counts[2 if wrong is None else 1 if wrong else 0] += 1
+    for path in args:
+        kind = avro_rows if 'avro' in path else kryo_rows if 'kryo' in path else sql_rows
+        for check in kind(path):
+            try: what, wrong = check()
+            except Unknown as e: what, wrong = '', None
+            except (Damage, KeyError, ValueError, TypeError, AttributeError) as e: what, wrong = path, '%s: %s' % (type(e).__name__, e)
+            if wrong: print('%s\n    %s' % (what, wrong))
+            counts[2 if wrong is None else 1 if wrong else 0] += 1
     print('%d passed, %d failed, %d skipped' % tuple(counts))
     return 1 if counts[1] or not sum(counts) else 0
 
