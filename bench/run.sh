@@ -15,6 +15,9 @@ failed=0
 "$b/bench_demo" "$build/weir" "$@" || failed=1
 "$b/bench_start" "$build/weir" "$@" || failed=1
 echo
+echo "the tools, on state of 100 bytes an entry:"
+"$b/bench_tools" "$build/weir" "$@" || failed=1
+echo
 echo "the state backend alone:"
 "$b/bench_state" "$@" || failed=1
 exit $failed
