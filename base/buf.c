@@ -119,11 +119,6 @@ void weir_buf_patch_u32(struct weir_buf *b, size_t at, uint32_t v)
 	memcpy(b->data + at, &v, 4);
 }
 
-void weir_buf_text(struct weir_buf *b, const char *text)
-{
-	weir_buf_put(b, text, strlen(text));
-}
-
 void weir_buf_printf(struct weir_buf *b, const char *fmt, ...)
 {
 	va_list ap, again;

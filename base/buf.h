@@ -59,7 +59,7 @@ void weir_buf_varint(struct weir_buf *b, uint32_t v);
 /* Overwrite earlier bytes: a length that is known only later. */
 void weir_buf_patch_u32(struct weir_buf *b, size_t at, uint32_t v);
 
-void weir_buf_text(struct weir_buf *b, const char *text);
+static inline void weir_buf_text(struct weir_buf *b, const char *text) { weir_buf_put(b, text, strlen(text)); }
 void weir_buf_printf(struct weir_buf *b, const char *fmt, ...) WEIR_PRINTF(2, 3);
 void weir_buf_hex(struct weir_buf *b, struct weir_slice s); /* lower case */
 /* NUL-terminated content, owned by the buffer; "" when empty or out of memory. */

@@ -156,19 +156,48 @@ void weir_sha256(const void *data, size_t len, uint8_t out[32])
 }
 
 /* Slicing-by-1 over a table computed at first need would be a mutable global; 16 entries by nibble are enough for framing. */
-uint32_t weir_crc32c(uint32_t crc, const void *data, size_t len)
+#ifdef __x86_64__
+/* The instruction for it: 8 bytes in 3 cycles, where the table takes 60. */
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const uint8_t *p, size_t len)
+{
+	uint64_t c = crc, w;
+
+	for (; len >= 8; p += 8, len -= 8) {
+		memcpy(&w, p, 8);
+		c = __builtin_ia32_crc32di(c, w);
+	}
+	crc = (uint32_t)c;
+	for (; len; p++, len--)
+		crc = __builtin_ia32_crc32qi(crc, *p);
+	return crc;
+}
+#endif
+
+static uint32_t crc32c_table(uint32_t crc, const uint8_t *p, size_t len)
 {
 	static const uint32_t nibble[16] = {
 		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
 		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
 	};
-	const uint8_t *p = data;
 
-	crc = ~crc;
 	for (size_t i = 0; i < len; i++) {
 		crc ^= p[i];
 		crc = crc >> 4 ^ nibble[crc & 15];
 		crc = crc >> 4 ^ nibble[crc & 15];
 	}
-	return ~crc;
+	return crc;
+}
+
+uint32_t weir__crc32c_by_table(uint32_t crc, const void *data, size_t len)
+{
+	return ~crc32c_table(~crc, data, len);
+}
+
+uint32_t weir_crc32c(uint32_t crc, const void *data, size_t len)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("sse4.2"))
+		return ~crc32c_sse42(~crc, data, len);
+#endif
+	return weir__crc32c_by_table(crc, data, len);
 }

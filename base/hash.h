@@ -68,5 +68,6 @@ void weir_sha256_put(struct weir_sha256 *s, const void *data, size_t len);
 void weir_sha256_done(struct weir_sha256 *s, uint8_t out[32]);
 /* CRC-32C (Castagnoli). crc is the running value, 0 at the start. */
 uint32_t weir_crc32c(uint32_t crc, const void *data, size_t len);
+uint32_t weir__crc32c_by_table(uint32_t crc, const void *data, size_t len); /* where the processor has no instruction for it */
 
 #endif

@@ -14,51 +14,115 @@ static bool surrogate(const uint8_t *p, size_t left)
 	return left >= 3 && p[0] == 0xed && p[1] >= 0xa0;
 }
 
+/* Has one of the eight bytes of w to be looked at: below 0x20, " or \, or 0xed? Bytes above 0x7f may say so without need; that costs time only. */
+static bool special(uint64_t w)
+{
+	const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+	uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\', control = w - ones * 0x20;
+
+	return ((control | (quote - ones) | (slash - ones)) | w) & highs;
+}
+
+/* How many bytes from p on are copied as they are. */
+static size_t plain_run(const uint8_t *p, size_t len)
+{
+	size_t i = 0;
+	uint64_t w;
+
+	for (; len - i >= 8; i += 8) {
+		memcpy(&w, p + i, 8);
+		if (special(w))
+			break;
+	}
+	for (; i < len; i++)
+		if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\' || (p[i] == 0xed && surrogate(p + i, len - i)))
+			break;
+	return i;
+}
+
+static void put_escaped(struct weir_buf *b, uint8_t c)
+{
+	switch (c) {
+	case '"': weir_buf_text(b, "\\\""); break;
+	case '\\': weir_buf_text(b, "\\\\"); break;
+	case '\n': weir_buf_text(b, "\\n"); break;
+	case '\r': weir_buf_text(b, "\\r"); break;
+	case '\t': weir_buf_text(b, "\\t"); break;
+	default: weir_buf_printf(b, "\\u%04x", c);
+	}
+}
+
 void weir_json_str(struct weir_buf *b, const char *text, size_t len)
 {
 	const uint8_t *p = (const uint8_t *)text;
-	size_t from = 0;
+	uint8_t *to = weir_buf_room(b, len + 2);
+	size_t run = plain_run(p, len);
 
-	weir_buf_u8(b, '"');
-	for (size_t i = 0; i < len; i++) {
-		uint8_t c = p[i];
+	if (!to)
+		return;
+	*to = '"';
+	if (run)
+		memcpy(to + 1, p, run);
+	b->len += 1 + run;
+	while (run < len) {
+		size_t from;
 
-		if (c >= 0x20 && c != '"' && c != '\\' && c != 0xed)
-			continue;
-		if (c == 0xed && !surrogate(p + i, len - i))
-			continue;
-		weir_buf_put(b, p + from, i - from);
-		from = i + 1;
-		switch (c) {
-		case '"': weir_buf_text(b, "\\\""); break;
-		case '\\': weir_buf_text(b, "\\\\"); break;
-		case '\n': weir_buf_text(b, "\\n"); break;
-		case '\r': weir_buf_text(b, "\\r"); break;
-		case '\t': weir_buf_text(b, "\\t"); break;
-		case 0xed:
-			weir_buf_printf(b, "\\u%04x", 0xd000u | (p[i + 1] & 63u) << 6 | (p[i + 2] & 63u));
-			i += 2;
-			from = i + 1;
-			break;
-		default: weir_buf_printf(b, "\\u%04x", c);
+		if (p[run] == 0xed) {
+			weir_buf_printf(b, "\\u%04x", 0xd000u | (p[run + 1] & 63u) << 6 | (p[run + 2] & 63u));
+			run += 3;
+		} else {
+			put_escaped(b, p[run++]);
 		}
+		from = run;
+		run += plain_run(p + run, len - run);
+		weir_buf_put(b, p + from, run - from);
 	}
-	weir_buf_put(b, p + from, len - from);
 	weir_buf_u8(b, '"');
 }
 
 void weir_json_key(struct weir_buf *b, bool *first, const char *name)
 {
+	size_t len = strlen(name), run = plain_run((const uint8_t *)name, len);
+	uint8_t *to;
+
 	if (!*first)
 		weir_buf_u8(b, ',');
 	*first = false;
-	weir_json_text(b, name);
-	weir_buf_u8(b, ':');
+	if (run < len) {
+		weir_json_str(b, name, len);
+		weir_buf_u8(b, ':');
+		return;
+	}
+	to = weir_buf_room(b, len + 3);
+	if (!to)
+		return;
+	*to = '"';
+	memcpy(to + 1, name, len);
+	to[len + 1] = '"', to[len + 2] = ':';
+	b->len += len + 3;
+}
+
+static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869"
+			    "707172737475767778798081828384858687888990919293949596979899";
+
+/* The digits of v, ending before `end`. Returns where they begin. */
+static char *digits_before(char *end, uint64_t v)
+{
+	for (; v >= 100; v /= 100)
+		end = (char *)memcpy(end - 2, pairs + v % 100 * 2, 2);
+	if (v >= 10)
+		return (char *)memcpy(end - 2, pairs + v * 2, 2);
+	*--end = (char)('0' + v);
+	return end;
 }
 
 void weir_json_i64(struct weir_buf *b, int64_t v)
 {
-	weir_buf_printf(b, "%lld", (long long)v);
+	char text[24], *end = text + sizeof(text), *from = digits_before(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+
+	if (v < 0)
+		*--from = '-';
+	weir_buf_put(b, from, (size_t)(end - from));
 }
 
 /* digits: significant decimal digits without point; value = 0.d1d2d3... * 10^exp10 */
@@ -96,14 +160,13 @@ static void put_java(struct weir_buf *b, bool neg, const char *digits, int n, in
 /* The usual double, quickly. False: not one of those. */
 static bool put_shortest(struct weir_buf *b, double v)
 {
-	char digits[24], *p = digits + sizeof(digits);
+	char digits[24], *p;
 	uint64_t d;
 	int exp, n;
 
 	if (!weir_decimal_shortest(fabs(v), &d, &exp))
 		return false;
-	for (; d; d /= 10)
-		*--p = (char)('0' + d % 10);
+	p = digits_before(digits + sizeof(digits), d);
 	n = (int)(digits + sizeof(digits) - p);
 	put_java(b, v < 0, p, n, exp + n);
 	return true;

@@ -46,7 +46,7 @@ struct weir_slice weir_src_utf(struct weir_src *s)
 	return weir_src_bytes(s, weir_src_u16(s));
 }
 
-struct weir_slice weir_src_blob32(struct weir_src *s)
+struct weir_slice weir_src_blob32_slow(struct weir_src *s)
 {
 	return weir_src_bytes(s, weir_src_count(s, 1));
 }

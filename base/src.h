@@ -82,7 +82,16 @@ uint32_t weir_src_count(struct weir_src *s, size_t min_size);
 /* writeUTF: the raw modified UTF-8 bytes. */
 struct weir_slice weir_src_utf(struct weir_src *s);
 /* i32 length (negative is corrupt) and that many bytes. */
-struct weir_slice weir_src_blob32(struct weir_src *s);
+struct weir_slice weir_src_blob32_slow(struct weir_src *s);
+static inline struct weir_slice weir_src_blob32(struct weir_src *s)
+{
+	size_t left = s->code ? 0 : (size_t)(s->end - s->p), n = left >= 4 ? weir_be32(s->p) : SIZE_MAX;
+
+	if (left < 4 || n > left - 4)
+		return weir_src_blob32_slow(s);
+	s->p += 4 + n;
+	return (struct weir_slice){ s->p - n, n };
+}
 /* Unsigned LEB128 of at most 5 bytes. */
 uint32_t weir_src_varint(struct weir_src *s);
 

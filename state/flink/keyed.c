@@ -57,16 +57,19 @@ int weir__keyed_fixed_size(const struct weir_type *t)
 
 bool weir_keyed_group_of(const struct weir_type *key, struct weir_slice bytes, uint32_t max_parallelism, struct weir_arena *scratch, uint32_t *out)
 {
-	struct weir_error err = WEIR_ERROR_INIT;
 	struct weir_src src = weir_src_of(bytes, NULL, 0);
 	int32_t hash;
 	void *v;
 
+	if (key->kind == WEIR_INT64 && bytes.len == 8) {
+		*out = weir_key_group(weir_java_hash_i64(weir_src_i64(&src)), max_parallelism);
+		return true;
+	}
 	if (weir__keyed_is_opaque(key) || key->kind == WEIR_POJO)
 		return false;
 	weir_arena_reset(scratch);
 	v = weir_arena_zero(scratch, key->size ? key->size : 1);
-	if (!v || weir_type_read(key, &src, scratch, v, &err) != 0 || weir_src_left(&src) != 0 || weir_type_java_hash(key, v, &hash, &err) != 0)
+	if (!v || weir_type_read(key, &src, scratch, v, NULL) != 0 || weir_src_left(&src) != 0 || weir_type_java_hash(key, v, &hash, NULL) != 0)
 		return false;
 	*out = weir_key_group(hash, max_parallelism);
 	return true;

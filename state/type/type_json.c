@@ -33,7 +33,8 @@ static void put_string(struct weir_src *src, struct weir_buf *out)
 	} else {
 		weir_buf_text(out, "null");
 	}
-	weir_buf_fini(&scratch);
+	if (scratch.data)
+		weir_buf_fini(&scratch);
 }
 
 static void put_char(uint16_t unit, struct weir_buf *out)
@@ -201,7 +202,9 @@ static void put_timer(const struct weir_type *t, struct weir_src *src, bool tail
 	weir__value_json(t->fields[0].type, src, false, out);
 	weir_buf_text(out, ",\"namespace\":");
 	weir__value_json(t->fields[1].type, src, tail, out);
-	weir_buf_printf(out, ",\"timestamp\":%lld}", (long long)stamp);
+	weir_buf_text(out, ",\"timestamp\":");
+	weir_json_i64(out, (int64_t)stamp);
+	weir_buf_u8(out, '}');
 }
 
 static void put_instant(struct weir_src *src, struct weir_buf *out)
@@ -220,9 +223,11 @@ static void put_instant(struct weir_src *src, struct weir_buf *out)
 
 static void put_window(struct weir_src *src, struct weir_buf *out)
 {
-	long long start = weir_src_i64(src), end = weir_src_i64(src);
-
-	weir_buf_printf(out, "{\"start\":%lld,\"end\":%lld}", start, end);
+	weir_buf_text(out, "{\"start\":");
+	weir_json_i64(out, weir_src_i64(src));
+	weir_buf_text(out, ",\"end\":");
+	weir_json_i64(out, weir_src_i64(src));
+	weir_buf_u8(out, '}');
 }
 
 void weir__value_json(const struct weir_type *t, struct weir_src *src, bool tail, struct weir_buf *out)
@@ -255,7 +260,9 @@ void weir__value_json(const struct weir_type *t, struct weir_src *src, bool tail
 		break;
 	case WEIR_TIMER: put_timer(t, src, tail, out); break;
 	case WEIR_TTL:
-		weir_buf_printf(out, "{\"ttl\":%lld,\"value\":", (long long)weir_src_i64(src));
+		weir_buf_text(out, "{\"ttl\":");
+		weir_json_i64(out, weir_src_i64(src));
+		weir_buf_text(out, ",\"value\":");
 		weir__value_json(t->fields[0].type, src, tail, out);
 		weir_buf_u8(out, '}');
 		break;

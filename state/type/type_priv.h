@@ -64,7 +64,8 @@ struct weir_slice weir__string_units(struct weir_src *src, uint32_t n, struct we
 /* Length word: false = null (or failure). */
 static inline bool weir__string_length(struct weir_src *src, uint32_t *n)
 {
-	uint32_t v = weir_src_varint(src);
+	bool one = !src->code && src->p < src->end && *src->p < 0x80;
+	uint32_t v = one ? *src->p++ : weir_src_varint(src);
 
 	if (v && v - 1 > weir_src_left(src))
 		weir_src_fail(src, WEIR_ECORRUPT, "a string is longer than the data that follows");

@@ -64,7 +64,17 @@ static void skip_string(struct weir_src *src)
 
 	if (weir__string_length(src, &n))
 		weir__string_units(src, n, &scratch);
-	weir_buf_fini(&scratch);
+	if (scratch.data)
+		weir_buf_fini(&scratch);
+}
+
+/* A field: numbers without a call. */
+static inline void skip_field(const struct weir_type *t, struct weir_src *src, bool tail)
+{
+	if (t->kind >= WEIR_INT8 && t->kind <= WEIR_CHAR)
+		weir_src_take(src, t->wire_min);
+	else
+		weir__value_skip(t, src, tail);
 }
 
 static void skip_map(const struct weir_type *t, struct weir_src *src, bool tail)
@@ -95,7 +105,7 @@ static void skip_pojo(const struct weir_type *t, struct weir_src *src, bool tail
 	}
 	for (uint32_t i = 0; i < t->nfields && !src->code; i++)
 		if (!weir__wire_bool(src, WEIR__BAD_NULL_FLAG))
-			weir__value_skip(weir__wire_field(t, i)->type, src, tail && i + 1 == t->nfields);
+			skip_field(weir__wire_field(t, i)->type, src, tail && i + 1 == t->nfields);
 }
 
 static void skip_row(const struct weir_type *t, struct weir_src *src, bool tail)
@@ -110,13 +120,13 @@ static void skip_row(const struct weir_type *t, struct weir_src *src, bool tail)
 		last--;
 	for (uint32_t i = 0; i < last && !src->code; i++)
 		if (!weir__mask_bit(mask, first + i))
-			weir__value_skip(t->fields[i].type, src, tail && i + 1 == last);
+			skip_field(t->fields[i].type, src, tail && i + 1 == last);
 }
 
 static void skip_fields(const struct weir_type *t, struct weir_src *src, bool tail)
 {
 	for (uint32_t i = 0; i < t->nfields && !src->code; i++)
-		weir__value_skip(t->fields[i].type, src, tail && i + 1 == t->nfields);
+		skip_field(t->fields[i].type, src, tail && i + 1 == t->nfields);
 }
 
 int weir__value_skip(const struct weir_type *t, struct weir_src *src, bool tail)

@@ -45,6 +45,14 @@ WEIR_TEST(checksums_have_their_known_values)
 	uint8_t sum[32];
 
 	ck_assert_uint_eq(weir_crc32c(0, "123456789", 9), 0xe3069283u);
+	ck_assert_uint_eq(weir__crc32c_by_table(0, "123456789", 9), 0xe3069283u);
+	for (size_t i = 0; i < 40; i++) /* both ways, every length and alignment, in one piece and in two */
+		for (size_t n = 0; n + i <= 40; n++) {
+			static const char text[] = "0123456789 the quick brown fox \xff\x80\x00 jumps";
+
+			ck_assert_uint_eq(weir_crc32c(7, text + i, n), weir__crc32c_by_table(7, text + i, n));
+			ck_assert_uint_eq(weir_crc32c(weir_crc32c(0, text, i), text + i, n), weir_crc32c(0, text, i + n));
+		}
 	weir_sha256("abc", 3, sum);
 	weir_buf_hex(&b, (struct weir_slice){ sum, 32 });
 	ck_assert_str_eq(weir_buf_cstr(&b), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

@@ -97,3 +97,48 @@ WEIR_TEST(doubles_print_with_the_fewest_digits)
 	}
 	weir_buf_fini(&b);
 }
+
+WEIR_TEST(whole_numbers_have_all_their_digits)
+{
+	static const int64_t edges[] = { 0, 9, 10, 99, 100, 101, 999, 1000, 9999, 10000, 12345, 99999, 1000000007, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_MIN + 1, -1, -9, -10, -100 };
+	struct weir_buf b = { 0 };
+	struct weir_rng rng = { 3 };
+	char want[32];
+
+	for (size_t i = 0; i < 20000; i++) {
+		int64_t v = i < sizeof(edges) / sizeof(edges[0]) ? edges[i] : (int64_t)(weir_rng_next(&rng) >> (i % 64)) * (i % 2 ? 1 : -1);
+
+		weir_buf_clear(&b);
+		weir_json_i64(&b, v);
+		snprintf(want, sizeof(want), "%lld", (long long)v);
+		ck_assert_str_eq(weir_buf_cstr(&b), want);
+	}
+	weir_buf_fini(&b);
+}
+
+/* Text is looked at eight bytes at a time: what must be escaped is found at every place, beside every byte. */
+WEIR_TEST(what_is_escaped_is_found_at_every_place)
+{
+	static const struct { const char *raw, *text; } special[] = { { "\"", "\\\"" }, { "\\", "\\\\" }, { "\n", "\\n" }, { "\x01", "\\u0001" }, { "\x1f", "\\u001f" }, { "\xed\xa0\x80", "\\ud800" } };
+	struct weir_buf b = { 0 };
+
+	for (size_t k = 0; k < sizeof(special) / sizeof(special[0]); k++)
+		for (size_t at = 0; at < 20; at++)
+			for (int fill = 0; fill < 5; fill++) {
+				static const char fills[5] = { ' ', '!', '~', '\x7f', 'x' };
+				size_t n = strlen(special[k].raw);
+				char raw[40], want[80];
+
+				memset(raw, fills[fill], 24);
+				memcpy(raw + at, special[k].raw, n);
+				snprintf(want, sizeof(want), "\"%.*s%s%.*s\"", (int)at, raw, special[k].text, (int)(24 - at - n), raw + at + n);
+				weir_buf_clear(&b);
+				weir_json_str(&b, raw, 24);
+				ck_assert_str_eq(weir_buf_cstr(&b), want);
+			}
+	weir_buf_clear(&b);
+	weir_json_str(&b, NULL, 0);
+	weir_json_str(&b, "Z\xc3\xbcrich \xe6\x9d\xb1\xe4\xba\xac \xed\x95\x9c", 18); /* ed begins a Hangul syllable too */
+	ck_assert_str_eq(weir_buf_cstr(&b), "\"\"\"Z\xc3\xbcrich \xe6\x9d\xb1\xe4\xba\xac \xed\x95\x9c\"");
+	weir_buf_fini(&b);
+}
