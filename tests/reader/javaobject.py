@@ -110,6 +110,14 @@ class Stream:
 def read(c): return Stream(c).root()
 
 
+def text(c):
+    """One object as JSON; one that contains itself as its bytes."""
+    start = c.pos
+    o = read(c)
+    try: return to_json(o)
+    except RecursionError: return hex_json(c.data[start:c.pos])
+
+
 def elements(o):
     """The members of a Java collection, or None."""
     name = o.cls.rsplit('.', 1)[-1]

@@ -132,7 +132,7 @@ class Graph:
             order = sorted(range(int(cls[37:])), key=lambda i: 'f%d' % i)
             found = {i: self.object() for i in order}
             return list_json([found[i] for i in sorted(found)])
-        if re.search('(Exception|Error|Throwable)$', cls): return javaobject.to_json(javaobject.read(self.c))
+        if re.search('(Exception|Error|Throwable)$', cls): return javaobject.text(self.c)
         raise Unknown(cls)
 
     def array(self, cls):

@@ -20,7 +20,7 @@ part() {
     passed=$((passed + $1)); failed=$((failed + $2)); skipped=$((skipped + $3))
 }
 part golden python3 $here/compare.py "$weir" $golden
-part vectors python3 $here/vectors.py $golden/sql-values.txt tests/unit/type/avro_vectors.h tests/unit/type/kryo_vectors.h
+part vectors python3 $here/vectors.py $golden/sql-values.txt $golden/old-snapshots.txt tests/unit/type/avro_vectors.h tests/unit/type/kryo_vectors.h
 if [ -d "$fixtures/expected" ]; then
     part fixtures python3 $here/compare.py "$weir" "$fixtures/flights" "$fixtures/special" "$fixtures/flink" --expected "$fixtures" "$fixtures/expected"
     part serializers python3 $here/serializers.py "$fixtures/flink/serializers" "$fixtures/expected/flink/serializers"

@@ -16,9 +16,10 @@ class Unbounded(Unknown):
     """A snapshot whose end is not known; the cursor stands at its body."""
 
 
-def proxy(c, enclosing=None):
-    """i32 2 and SNAP; before Flink 1.7 the older form."""
+def proxy(c):
+    """i32 2 and SNAP; i32 1 and a configuration in Flink 1.6."""
     kind = c.i32()
+    if kind == 1: return legacy.proxy(c, snap)
     if kind != 2: raise Damage('serializer proxy %d at byte %d' % (kind, c.pos - 4))
     return snap(c)
 
@@ -32,7 +33,7 @@ def short_name(cls):
 
 def snap(c):
     cls, version = c.utf(), c.i32()
-    if version == 0x7a53c4f0 - (1 << 32 if 0x7a53c4f0 >> 31 else 0): return legacy.snapshot(c, cls)
+    if version == 0x7a53c4f0: return legacy.snapshot(c, cls, snap)
     name = short_name(cls)
     if not cls.startswith('org.apache.flink.'): return unknown(c, cls, version)
     if cls.startswith('org.apache.flink.table.'):
@@ -169,5 +170,11 @@ def kryo_snapshot(c, version):
     return kryo.Kryo(cls, maps[0])
 
 
-OWN = {'Pojo': pojo, 'Enum': enum, 'ScalaEnum': enumeration, 'TtlAware': ttl_aware, 'CopyableValue': named, 'Value': named, 'Writable': named,
+def old_array(c, version):
+    """GenericArraySerializerConfigSnapshot of Flink 1.7, version 2."""
+    c.utf()
+    return V.Present(*nested(c))
+
+
+OWN = {'GenericArraySerializerConfig': old_array, 'Pojo': pojo, 'Enum': enum, 'ScalaEnum': enumeration, 'TtlAware': ttl_aware, 'CopyableValue': named, 'Value': named, 'Writable': named,
        'Avro': avro_snapshot, 'Kryo': kryo_snapshot, 'DeweyNumber': cep.dewey, 'EventId': cep.event_id}

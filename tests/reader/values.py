@@ -359,7 +359,7 @@ SIMPLE = dict(NUMBERS, **{
     'LocalDate': Simple(lambda c: text_or_null(local_date_parts(c)), True), 'LocalTime': Simple(lambda c: text_or_null(local_time_parts(c)), True),
     'LocalDateTime': Simple(local_date_time, True), 'BigInt': Simple(lambda c: big_json(big_int(c))), 'BigDec': Simple(big_dec),
     'StringArray': array_of(string), 'StringValue': boxed('StringValue', Simple(string_value)), 'Variant': Simple(variant), 'Bitmap': BYTES,
-    'NullValue': Simple(lambda c: object_json('org.apache.flink.types.NullValue'), True), 'Java': Simple(lambda c: javaobject.to_json(javaobject.read(c))),
+    'NullValue': Simple(lambda c: object_json('org.apache.flink.types.NullValue'), True), 'Java': Simple(javaobject.text),
     'Unit': Simple(lambda c: (c.u8(), object_json('scala.runtime.BoxedUnit'))[1], True)})
 for _n, _t in NUMBERS.items():
     SIMPLE[_n + 'Value'] = boxed(_n + 'Value', _t)

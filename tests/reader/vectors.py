@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Reads values that Flink wrote: tests/golden/sql-values.txt, and the vectors of Avro and Kryo in tests/unit/type/*_vectors.h.
+"""Reads values that Flink wrote: tests/golden/sql-values.txt and old-snapshots.txt, and the vectors of Avro and Kryo in tests/unit/type/*_vectors.h.
 
     python3 vectors.py FILE...
 """
@@ -9,6 +9,7 @@ import re
 import sys
 import avro
 import kryo
+import legacy
 import snapshot
 from cursor import Cursor, Damage, Unknown
 
@@ -48,6 +49,22 @@ def sql_rows(path):
             if line and not line.startswith('#'): yield lambda: one(line)
 
 
+def old_rows(path):
+    with open(path, encoding='utf-8') as f:
+        for line in f.read().split('\n'):
+            if line and not line.startswith('#'): yield lambda: old(*line.split('\t')[:4])
+
+
+def old(name, kind, head, data):
+    """A snapshot of before 1.8 must lead to a type that uses all bytes of a value."""
+    c = Cursor(bytes.fromhex(head))
+    t = snapshot.proxy(c) if kind == 'proxy' else legacy.parts(c, snapshot.snap)[0]
+    if c.left(): return name, '%d bytes behind the snapshot' % c.left()
+    c = Cursor(bytes.fromhex(data))
+    text = t.read(c)
+    return name, '%d bytes behind the value %s' % (c.left(), text) if c.left() else ''
+
+
 def one(line):
     what, head, data, json = line.split('\t')[:4]
     if not data or data == '-': return what, None
@@ -63,7 +80,7 @@ def one(line):
 def main(args):
     counts = [0, 0, 0]
     for path in args:
-        kind = avro_rows if 'avro' in path else kryo_rows if 'kryo' in path else sql_rows
+        kind = avro_rows if 'avro' in path else kryo_rows if 'kryo' in path else old_rows if 'old' in path else sql_rows
         for check in kind(path):
             try: what, wrong = check()
             except Unknown as e: what, wrong = '', None
