@@ -158,6 +158,12 @@ int weir_fs_map(struct weir_fs *fs, const char *path, struct weir_fs_map **out, 
 	return rc;
 }
 
+void weir_fs_map_done(struct weir_fs_map *m, struct weir_slice bytes)
+{
+	if (m && m->fs && m->fs->ops->map_done)
+		m->fs->ops->map_done(m, bytes);
+}
+
 void weir_fs_unmap(struct weir_fs_map *m)
 {
 	if (m && m->fs)

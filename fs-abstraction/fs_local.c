@@ -194,6 +194,18 @@ out:
 	return rc;
 }
 
+/* The pages that lie in it whole. The mapping stays: reading them again takes them from the page cache. */
+static void local_map_done(struct weir_fs_map *base, struct weir_slice bytes)
+{
+	struct local_map *m = (struct local_map *)base;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), from = (size_t)(bytes.ptr - (const uint8_t *)m->addr), to = from + bytes.len;
+
+	from = (from + page - 1) / page * page;
+	to = to == m->len ? to : to / page * page;
+	if (m->addr && from < to && to <= m->len)
+		madvise((char *)m->addr + from, to - from, MADV_DONTNEED);
+}
+
 static void local_unmap(struct weir_fs_map *base)
 {
 	struct local_map *m = (struct local_map *)base;
@@ -564,6 +576,7 @@ static const struct weir_fs_ops ops = {
 	.in_close = local_in_close,
 	.map = local_map,
 	.unmap = local_unmap,
+	.map_done = local_map_done,
 	.create = local_create,
 	.resume = local_resume,
 	.write = local_write,

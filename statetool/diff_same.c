@@ -13,6 +13,7 @@
 
 struct group {
 	struct weir_slice head, bytes; /* of a stream: its metadata block, the group's part */
+	struct weir_fs_map *map;       /* that they lie in, or NULL */
 	uint64_t files;                /* RocksDB: hash of the set; 0 none */
 	bool known;
 };
@@ -72,7 +73,7 @@ static void load_stream(struct loaded *l, const struct weir_ckpt *c, const struc
 		int64_t kg = (int64_t)k->groups.first + i;
 
 		if (kg >= 0 && kg < l->n)
-			l->groups[kg] = (struct group){ .head = { all.ptr, (size_t)first }, .bytes = group_bytes(&k->groups, i, all), .known = true };
+			l->groups[kg] = (struct group){ .head = { all.ptr, (size_t)first }, .bytes = group_bytes(&k->groups, i, all), .map = map, .known = true };
 	}
 }
 
@@ -140,13 +141,19 @@ uint32_t weir__diff_same_groups(const struct weir_ckpt *ca, const struct weir_op
 {
 	struct loaded la = { 0 }, lb = { 0 };
 	uint32_t count = 0;
+	bool equal;
 
 	memset(same, 0, n);
 	if (load(&la, ca, a, n) && load(&lb, cb, b, n))
 		for (uint32_t i = 0; i < n; i++) {
 			const struct group *x = &la.groups[i], *y = &lb.groups[i];
 
-			if (!x->known || !y->known || x->files != y->files || !weir_slice_eq(x->head, y->head) || !weir_slice_eq(x->bytes, y->bytes))
+			if (!x->known || !y->known || x->files != y->files || !weir_slice_eq(x->head, y->head))
+				continue;
+			equal = weir_slice_eq(x->bytes, y->bytes);
+			weir_fs_map_done(x->map, x->bytes);
+			weir_fs_map_done(y->map, y->bytes);
+			if (!equal)
 				continue;
 			same[i] = 1;
 			count++;

@@ -87,6 +87,8 @@ void weir_fs_in_close(struct weir_fs_in *in); /* NULL is allowed */
 /* The whole file as memory: mapped where the file system can, else read. Valid until unmap. */
 int weir_fs_map(struct weir_fs *fs, const char *path, struct weir_fs_map **out, struct weir_slice *out_bytes, struct weir_error *err) WEIR_CHECK;
 void weir_fs_unmap(struct weir_fs_map *m);
+/* These bytes of the mapping will not be needed again soon: their pages stop counting as the process's memory. They may still be read. */
+void weir_fs_map_done(struct weir_fs_map *m, struct weir_slice bytes);
 
 /* ---- writing: create, write..., [sync], close or abort; both free the stream ---- */
 int weir_fs_create(struct weir_fs *fs, const char *path, enum weir_fs_write_mode mode, struct weir_fs_out **out, struct weir_error *err) WEIR_CHECK;
@@ -153,6 +155,7 @@ struct weir_fs_ops {
 	void (*in_close)(struct weir_fs_in *in);                                                                            /* required */
 	int (*map)(struct weir_fs *fs, const char *path, struct weir_fs_map **out, struct weir_slice *bytes, struct weir_error *err); /* optional */
 	void (*unmap)(struct weir_fs_map *m);                                                                               /* with map */
+	void (*map_done)(struct weir_fs_map *m, struct weir_slice bytes); /* optional: bytes lies in the mapping */
 	/* create to sync_dir: required unless READ_ONLY */
 	int (*create)(struct weir_fs *fs, const char *path, enum weir_fs_write_mode mode, struct weir_fs_out **out, struct weir_error *err);
 	/* reopen an existing file for the recoverable writer: truncate to `length`, continue there. Only with RECOVERABLE */

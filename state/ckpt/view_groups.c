@@ -12,6 +12,8 @@
 
 #include "base/order.h"
 
+enum { GIVE_BACK = 4 << 20 }; /* bytes read */
+
 int weir__groups_ends(struct weir_view *v, struct weir__part *part, struct weir_error *err)
 {
 	const struct weir_key_group_offsets *g = &part->keyed->groups;
@@ -82,9 +84,25 @@ int weir__groups_open(struct weir_view *v, struct weir__part *part, struct weir_
 	return weir__groups_ends(v, part, err);
 }
 
+/* What lies before p has been read: its pages need not stay in memory while the rest is. */
+static void give_back(struct weir__scan_ctx *x, const uint8_t *p)
+{
+	const struct weir__part *part = x->part;
+
+	if (!p || p < part->bytes.ptr || p > part->bytes.ptr + part->bytes.len)
+		return; /* a key of a decompressed group, or none */
+	if (p > x->done && part->map)
+		weir_fs_map_done(part->map, (struct weir_slice){ x->done, (size_t)(p - x->done) });
+	x->done = p;
+}
+
 static int group_entry(void *arg, uint32_t state, const struct weir_entry *e)
 {
-	return weir__scan_entry(arg, state, e);
+	struct weir__scan_ctx *x = arg;
+
+	if ((uintptr_t)e->key.ptr - (uintptr_t)x->done > GIVE_BACK)
+		give_back(x, e->key.ptr);
+	return weir__scan_entry(x, state, e);
 }
 
 int32_t weir__wanted_group(const struct weir__scan_ctx *x, const struct weir__part *part)
@@ -113,11 +131,15 @@ int weir__groups_scan(struct weir__scan_ctx *x, struct weir__part *part, struct 
 		from = (uint32_t)(want - g->first);
 		to = from + 1;
 	}
+	x->done = part->bytes.ptr;
 	for (uint32_t i = from; i < to; i++) {
+		const uint8_t *start = part->bytes.ptr + (g->offsets[i] > 0 && (uint64_t)g->offsets[i] < part->bytes.len ? g->offsets[i] : 0);
 		int32_t group = g->first + (int32_t)i;
 		int code = weir_keyed_read_group(part->format, part->bytes, part->path, part->meta, group, g->offsets[i], part->ends[i],
 						 part->op->max_parallelism, group_entry, x, err);
 
+		if ((uintptr_t)start - (uintptr_t)x->done > GIVE_BACK)
+			give_back(x, start);
 		if (code)
 			code = weir__scan_damage(x, group, code, err);
 		if (code)

@@ -68,6 +68,7 @@ struct weir__scan_ctx {
 	void *arg;
 	const struct weir__part *part;
 	bool stopped;          /* fn said so: its value is the result */
+	const uint8_t *done;   /* what the part has before it was given back (weir_fs_map_done) */
 };
 
 /* Hand an entry of state `index` of the part on, with state, subtask filled in, if the scan wants it. */
