@@ -10,9 +10,10 @@
 
 enum weir_inode_kind {
 	NODE_ROOT, NODE_README, NODE_LATEST, NODE_CHECKPOINTS, NODE_INCOMPLETE, NODE_INCOMPLETE_FILE, NODE_CONTROL, NODE_STATUS, NODE_ERRORS,
-	NODE_SCHEMA_VERSION, NODE_BY_TIME, NODE_TIME_LINK,
+	NODE_SCHEMA_VERSION, NODE_BY_TIME, NODE_TIME_LINK, NODE_DIFFS,
 	NODE_SNAPSHOT, NODE_METADATA, NODE_SUMMARY, NODE_FILES, NODE_PROBLEMS, NODE_RAW, NODE_RAW_DIR, NODE_RAW_FILE, NODE_OPERATORS, NODE_BY_UID,
 	NODE_UID_LINK, NODE_BY_NAME, NODE_NAME_LINK, NODE_BY_SIZE, NODE_SIZE_LINK, NODE_HANDLES, NODE_HANDLE,
+	NODE_DIFF, NODE_DIFF_SUMMARY, NODE_DIFF_ALL,
 	NODE_OPERATOR, NODE_INFO, NODE_UID, NODE_NAME, NODE_MAX_PARALLELISM, NODE_KEYED, NODE_KEYED_META, NODE_STATES, NODE_TIMERS, NODE_SERVICE,
 	NODE_TIMER, NODE_OPER, NODE_OPER_STATE, NODE_MODE, NODE_BROADCASTS, NODE_BROADCAST, NODE_COORDINATOR, NODE_KEY_GROUPS, NODE_RAW_KEYEDS, NODE_RAW_OPERS, NODE_RAW_STATE,
 	NODE_STATE, NODE_TYPE, NODE_SCHEMA, NODE_COUNT, NODE_BYTES, NODE_ALL, NODE_KEYS, NODE_GET, NODE_BY_KEY, NODE_TSV, NODE_RANGES, NODE_RANGE, NODE_TOP, NODE_TOP_FILE, NODE_NEXT,
@@ -27,7 +28,7 @@ struct weir_inode {
 	enum weir_inode_kind kind;
 	uint32_t snapshot; /* slot in the source */
 	uint32_t slot;     /* operator: index in the checkpoint; state: index in the view */
-	uint32_t group;    /* key group */
+	uint32_t group;    /* key group; of a diff: the other snapshot */
 	uint32_t rank;     /* leaf: in its index; raw file, handle: in the snapshot's list; shard: level << 16 | hash bytes; raw directory: place; bucket: number;
 	                    * size link: place; range, top file: which */
 };

@@ -20,6 +20,7 @@ static const char readme[] =
 	"\n"
 	"latest                     the newest complete checkpoint or savepoint\n"
 	"by-time/                   all of them, by the time of their metadata\n"
+	"diff/A..B/                 what changed from A to B (any two): summary.txt all.jsonl\n"
 	"checkpoints/NAME/          one checkpoint or savepoint:\n"
 	"  summary.txt              operators and states, with counts\n"
 	"  metadata.json            everything its _metadata says\n"
@@ -439,6 +440,8 @@ int weir__render(struct weir_tree *t, struct weir_inode n, uint64_t segment, str
 	case NODE_METADATA: weir_describe_metadata(p.ckpt, b); return 0;
 	case NODE_SUMMARY: return summary(t, &p, b, err);
 	case NODE_FILES: return files(&p, b);
+	case NODE_DIFF_SUMMARY:
+	case NODE_DIFF_ALL: return weir__render_diff(t, n, &p, b, err);
 	case NODE_HANDLE: /* an inline one; others are read from their file */
 		if (n.rank < p.snap->nhandles)
 			weir_buf_put_slice(b, p.snap->handles[n.rank].handle->data);

@@ -27,6 +27,10 @@ static int content_size(struct weir_tree *t, struct weir_inode n, int64_t *out, 
 	bool cheap = true;
 	int rc;
 
+	if ((n.kind == NODE_DIFF_SUMMARY || n.kind == NODE_DIFF_ALL) && !weir__diff_is_small(t, n)) {
+		*out = -1;
+		return 0;
+	}
 	if (is_listing(n.kind)) {
 		rc = weir__place_of(t, n, &p, err);
 		if (rc)

@@ -67,6 +67,10 @@ int weir__render_timers(struct weir_tree *t, struct weir_inode n, const struct w
 uint32_t weir__ranges(const struct weir_facts *f);
 void weir__range_of(const struct weir_facts *f, uint32_t r, uint32_t *out_from, uint32_t *out_to);
 
+/* ---- diffs (tree_diff.c) ---- */
+bool weir__diff_is_small(struct weir_tree *t, struct weir_inode n);
+int weir__render_diff(struct weir_tree *t, struct weir_inode n, const struct weir__place *a, struct weir_buf *b, struct weir_error *err) WEIR_CHECK;
+
 /* ---- names (tree_leaf.c, tree_bucket.c, tree_state.c) ---- */
 /* Plain text of a value, coded; appended. True when the text alone does not say which value it is. */
 bool weir__put_coded(const struct weir_type *type, struct weir_slice bytes, struct weir_buf *out);

@@ -19,6 +19,8 @@ typedef int weir__find_fn(struct weir_tree *t, struct weir_inode dir, const char
 typedef int weir__present_fn(struct weir_tree *t, struct weir_inode dir, struct weir_error *err);
 
 weir__present_fn weir__latest_present, weir__control_present;
+weir__entries_fn weir__diff_entries;
+weir__find_fn weir__diff_find; /* of any two snapshots */
 weir__entries_fn weir__time_entries, weir__size_entries, weir__handle_entries;
 weir__entries_fn weir__complete_entries, weir__incomplete_entries, weir__raw_entries, weir__raw_dir_entries;
 
