@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ucontext.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,10 +16,10 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/control.h"
+#include "cli/crash.h"
 #include "cli/job_file.h"
 #include "runtime/config.h"
 #include "runtime/job.h"
-#include "runtime/task.h"
 
 static const struct weir_option run_options[] = {
 	{ "p", "parallelism", "N", "parallelism of operators that set none", 0 },
@@ -67,41 +66,12 @@ static void on_interrupt(int sig)
 	}
 }
 
-static void put(const char *text) { (void)!write(STDERR_FILENO, text, strlen(text)); }
-
-/* A crash in a job's function: say whose it was, then die of it as usual. Only async-signal-safe calls. */
-static void on_crash(int sig, siginfo_t *info, void *context)
+static void catch_interrupts(void)
 {
-	const struct weir_op *op = weir__current_op;
-
-	(void)info, (void)context;
-	put("\nweir: ");
-	if (op) {
-		put("operator '");
-		put(op->node->uid);
-		put("' crashed: ");
-	}
-	put(sig == SIGSEGV ? "segmentation fault" : sig == SIGBUS ? "bus error" : sig == SIGFPE ? "arithmetic error" : sig == SIGILL ? "illegal instruction" : "abort");
-	put(op ? " in the job's function. State is safe: the last complete checkpoint can be resumed.\n" : " outside the job's functions: a bug in weir.\n");
-	signal(sig, SIG_DFL);
-	raise(sig);
-}
-
-static void catch_signals(void)
-{
-	static char stack[65536];
-	stack_t alt = { .ss_sp = stack, .ss_size = sizeof(stack) };
 	struct sigaction stop = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
-	struct sigaction crash = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND };
 
-	sigaltstack(&alt, NULL);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGSEGV, &crash, NULL);
-	sigaction(SIGBUS, &crash, NULL);
-	sigaction(SIGFPE, &crash, NULL);
-	sigaction(SIGILL, &crash, NULL);
-	sigaction(SIGABRT, &crash, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -178,7 +148,10 @@ static int build(struct run *r, struct weir_error *err)
 	r->env = weir_env_new(r->args->nrest, r->args->rest);
 	if (!r->env)
 		return weir_error_set(err, WEIR_ENOMEM, "out of memory");
+	weir_crash_catch();
+	weir_crash_in_main(r->args->words[0]);
 	returned = r->file.main(r->env, r->args->nrest, r->args->rest);
+	weir_crash_in_main(NULL);
 	if (returned != 0 && r->env->err.code == 0)
 		return weir_error_set(err, WEIR_EINVALID, "weir_main of %s returned %d", r->args->words[0], returned);
 	if (name)
@@ -471,7 +444,7 @@ static int run_job(struct run *r, struct weir_error *err)
 	code = weir_control_open(r->job, r->plan->job_name, &r->control, err);
 	if (code)
 		return code;
-	catch_signals();
+	catch_interrupts();
 	code = weir_job_start(r->job, err);
 	if (code)
 		return code;
@@ -488,6 +461,7 @@ static void clean_up(struct run *r)
 	weir_env_free(r->env);
 	weir_config_fini(&r->config);
 	free(r->restore_found);
+	weir_crash_release();
 }
 
 /* ---- in the background ---- */

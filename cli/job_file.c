@@ -200,7 +200,7 @@ static int compile(const char *path, char *out, size_t size, struct weir_error *
 {
 	const char *cc = getenv("CC") ? getenv("CC") : "cc", *extra = getenv("CFLAGS") ? getenv("CFLAGS") : "";
 	char include[PATH_MAX], dir[PATH_MAX], key[65], tmp[PATH_MAX + 80], inc[PATH_MAX + 3], flags[1024];
-	char *argv[64] = { (char *)(uintptr_t)cc, (char *)"-std=c11", (char *)"-O2", (char *)"-g", (char *)"-Wall", (char *)"-fPIC", (char *)"-shared", inc };
+	char *argv[64] = { (char *)(uintptr_t)cc, (char *)"-std=gnu11", (char *)"-O2", (char *)"-g", (char *)"-Wall", (char *)"-fPIC", (char *)"-shared", inc };
 	int n = 8, code = find_include(include, sizeof(include), err);
 
 	if (!code)

@@ -34,6 +34,19 @@ err_has "delay 66 is not allowed: restart 1 of 2 in 5 ms"; err_has "restart 2 of
 rm -rf o ck; run 10 timeout 30 "$weir" run $ck --resume edited.c $on
 err_has "delay 66 is not allowed. The job is not restarted: the same error came 4 times in a row. To go on, mend it and start it with --resume"; [ "$(grep -c ": restart " err)" = 3 ] && pass || fail "three restarts"
 run 0 "$weir" run $ck --resume "$delays" $on; rm -rf ck
+# a function, or weir_main, that calls exit(): once a silent status 0, which a supervisor takes for a finished job
+for status in 0 3; do
+    edit "if (f->delay == 66) exit($status);"; sed -i '1i #include <stdlib.h>' edited.c; rm -rf ck
+    run 10 "$weir" run -p 2 $ck --resume edited.c $on; err_has "weir: operator 'late-alert' called exit(), which ends the whole process."
+    [ -z "$(results o)" ] && pass || fail "a job that exits committed results"
+    run 0 "$weir" run $ck --resume "$delays" $on; equal o; rm -rf ck
+done
+sed 's|weir_job_name(env, "delays");|exit(0);|; 1i #include <stdlib.h>' "$delays" > edited.c; rm -rf o
+run 10 "$weir" run edited.c $on; err_has "weir: weir_main of edited.c called exit()"; run 10 "$weir" info edited.c $on; err_has "weir_main of edited.c called exit()"
+run 10 "$weir" run -d edited.c $on; err_has "weir_main of edited.c called exit()"
+# what POSIX has is declared: in strict C11 strdup was an int, and its result half a pointer
+sed 's|const char \*out = weir_arg(env, "output");|const char *out = strdup(weir_arg(env, "output"));|; 1i #include <string.h>' "$delays" > edited.c
+run 0 "$weir" run edited.c $on; equal o; grep -q "implicit declaration" err && fail "strdup is not declared" || pass
 if nm "$weir" 2>/dev/null | grep -q __asan_init; then
     skip "crashes: the sanitizer has handlers of its own"
 else
@@ -49,6 +62,8 @@ else
     killed 139 "$weir" run edited.c $on; err_has "operator 'flights' crashed"
     sed 's|h->origin = |if (s->delay_max == 66) *(volatile int *)(size_t)s->delay_max = 1; h->origin = |' "$delays" > edited.c
     killed 139 "$weir" run -p 2 edited.c $on; err_has "operator 'hourly-delays' crashed"
+    sed 's|weir_job_name(env, "delays");|*(volatile int *)(size_t)argc = 1;|' "$delays" > edited.c
+    killed 139 "$weir" run edited.c $on; err_has "weir: weir_main of edited.c crashed: segmentation fault. Nothing ran yet."
     # and the state is safe: a mended job goes on
     edit 'if (f->delay == 27) *(volatile int *)(size_t)f->delay = 1;'; rm -rf ck
     killed 139 "$weir" run $ck --resume edited.c $on --rows-per-second 1000; err_has "operator 'late-alert' crashed"
