@@ -22,6 +22,7 @@ ALWAYS_OUT = ('raw-keyed', 'raw-timer', 'raw-operator', 'input-channel', 'result
 HEAD = re.compile(r'^\{"op":"([0-9a-f]*)".*?"maxp":-?\d+(?:,"sub":(\d+))?,"kind":"([a-z-]*)"')
 SHOWN_VALUE = re.compile(r',"(?:value|undecodable)":.*(?=,"value_hex")')
 SHOWN = 4
+COUNTED = {'weir': 0, 'Flink': 0}
 
 
 def snapshots(top):
@@ -69,6 +70,7 @@ def against_flink(path, lines, left_out):
     with open(path, encoding='utf-8') as f: expected = f.read().split('\n')[:-1]
     summary = json.loads(expected[-1])['summary']
     theirs = list(kept(expected, left_out))
+    COUNTED['Flink'] += len(lines) if summary['printed'] < summary['entries'] and len(theirs) == len(expected) - 1 else len(theirs)
     if summary['printed'] < summary['entries']:
         known, raw = set(lines), {bare(x) for x in lines if '"undecodable":' in x}
         missing = [(x, '') for x in theirs if x not in known and bare(x) not in raw]
@@ -91,6 +93,7 @@ def one(weir, folder, expected):
     lines = dump.run()
     left_out = unread(dump)
     if not lines: return None
+    COUNTED['weir'] += len(lines)
     out = []
     for who, found in ('weir', list(differences(lines, list(kept(weir_lines(weir, folder), left_out))))), ('Flink', flink(folder, expected, lines, left_out)):
         for a, b in found[:SHOWN]: out.append('%s\n    reader %s\n    %s %s' % (who, a[:1500], who.ljust(6), b[:1500]))
@@ -134,6 +137,7 @@ def main(args):
                 found = checked(args[0], folder, expected)
                 if found: print('%s/%s\n  %s' % (top.rstrip('/'), os.path.relpath(folder, at), '\n  '.join(found)))
                 counts[2 if found is None else 1 if found else 0] += 1
+    print('%d entries beside weir, %d beside Flink' % (COUNTED['weir'], COUNTED['Flink']))
     print('%d passed, %d failed, %d skipped' % tuple(counts))
     return 1 if counts[1] or not sum(counts) else 0
 

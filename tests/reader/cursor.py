@@ -136,15 +136,18 @@ def float_text(digits_of, v):
 
 
 def shortest64(v):
-    for p in range(0, 18):
+    for p in range(1, 18):
         s = '%.*e' % (p, v)
         if float(s) == v: return s
 
 
 def shortest32(v):
-    for p in range(0, 10):
+    """Of the doubles with few digits, the first that is this float again."""
+    for p in range(1, 10):
         s = '%.*e' % (p, v)
-        if struct.unpack('>f', struct.pack('>f', float(s)))[0] == v: return s
+        try: same = struct.unpack('>f', struct.pack('>f', float(s)))[0] == v
+        except OverflowError: same = False
+        if same: return s
 
 
 def double_text(v): return float_text(shortest64, v)

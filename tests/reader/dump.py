@@ -42,6 +42,12 @@ class Dump:
         self.lines.append((order, '{' + ','.join('"%s":%s' % m for m in head) + '}'))
 
     def run(self):
+        """The lines, sorted. What is not as the documents say is Damage, whatever Python calls it."""
+        try: return self.read()
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as e:
+            raise Damage('not as the documents say (%s: %s)' % (type(e).__name__, e)) from e
+
+    def read(self):
         for m in self.meta['masters']:
             self.lines.append((['', 'master', m['name'], -1, -1, '', '', '', 0, -1], '{"kind":"master","state":%s,"version":%d,"value_hex":"%s"}' % (
                 text_json(m['name']), m['version'], m['data'].hex())))

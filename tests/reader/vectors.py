@@ -5,6 +5,7 @@
     python3 vectors.py FILE...
 """
 import ast
+import os
 import re
 import sys
 import avro
@@ -77,10 +78,13 @@ def one(line):
     return what, '' if text == json else 'reader %s\n    Flink  %s' % (text, json)
 
 
+KINDS = {'avro': avro_rows, 'kryo': kryo_rows, 'old': old_rows, 'sql': sql_rows}
+
+
 def main(args):
     counts = [0, 0, 0]
     for path in args:
-        kind = avro_rows if 'avro' in path else kryo_rows if 'kryo' in path else old_rows if 'old' in path else sql_rows
+        kind = KINDS[os.path.basename(path).split('_')[0].split('-')[0]]
         for check in kind(path):
             try: what, wrong = check()
             except Unknown as e: what, wrong = '', None
