@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <weir/error.h>
+
 #include "runtime/task.h"
-#include "weir/error.h"
 
 static const char *volatile in_main;
 static volatile sig_atomic_t caught;
