@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # All tests, in order of how much they tell per second. Each part ends with a line "N passed, N failed, N skipped"; the last line adds them up.
-#     tests/check.sh [PART...]      parts: tidy headers unit fuzz cli crash sim clang asan tsan
+#     tests/check.sh [PART...]      parts: tidy headers unit fuzz cli reader crash sim clang asan tsan
 set -u
 cd "$(dirname "$0")/.."
-parts=${*:-tidy headers unit fuzz cli crash sim clang asan tsan}
+parts=${*:-tidy headers unit fuzz cli reader crash sim clang asan tsan}
 passed=0; failed=0; skipped=0
 jobs=$(nproc)
 log=$(mktemp -d); trap 'rm -rf "$log"' EXIT
@@ -42,6 +42,7 @@ for part in $parts; do
     unit)    count unit unit BUILD=build ;;
     fuzz)    build BUILD=build tests && count fuzz replay build ;;
     cli)     build all && count cli tests/cli/run.sh build ;;
+    reader)  build all && count reader tests/reader/run.sh build/weir ;;
     crash)   build all && count crash tests/crash/run.sh build/weir ;;
     sim)     build build/sim && count sim build/sim "${SEEDS:-20000}" ;;
     clang)   count clang build CC=clang BUILD=build/clang all tests ;;
@@ -50,7 +51,7 @@ for part in $parts; do
              count asan-fuzz replay build/asan
              build BUILD=build/asan SAN=address,undefined OPT=-O1 build/asan/sim && count asan-sim build/asan/sim 1000 ;;
     tsan)    build BUILD=build/tsan SAN=thread OPT=-O1 all tests
-             count tsan env QUIET=1 TSAN_OPTIONS=halt_on_error=1 WEIR_TEST_TIMEOUT=600 tests/run.sh build/tsan backend job space states ;;
+             count tsan env QUIET=1 TSAN_OPTIONS=halt_on_error=1 WEIR_TEST_TIMEOUT=600 tests/run.sh build/tsan backend job space states windows snapshot firing ;;
     *)       echo "unknown part: $part"; exit 2 ;;
     esac
 done
