@@ -58,6 +58,63 @@ static void append_all(struct weir_tree *t, uint64_t dir, struct weir_buf *out)
 	weir_buf_fini(&name);
 }
 
+/* Every node below: found again by its name, its attributes and links there, files read to exactly their size. State of RocksDB needs librocksdb. */
+static uint64_t visit(struct weir_tree *t, uint64_t dir, struct weir_buf *path)
+{
+	struct weir_error err = WEIR_ERROR_INIT;
+	struct weir_buf name = { 0 }, text = { 0 };
+	size_t mark = path->len;
+	uint64_t ino, again, n = 0, i = 0;
+	int rc;
+
+	for (; (rc = weir_tree_child(t, dir, i, &ino, &name, &err)) == 0; i++, n++) {
+		weir_buf_printf(path, "/%s", weir_buf_cstr(&name));
+		ck_assert_msg(name.len <= 255 && weir_tree_lookup(t, dir, weir_buf_cstr(&name), &again, &err) == 0 && again == ino, "%s", weir_buf_cstr(path));
+		if (weir_tree_shape(ino) == WEIR_SHAPE_DIR) {
+			n += visit(t, ino, path);
+		} else if (weir_tree_shape(ino) == WEIR_SHAPE_LINK) {
+			ck_ok(weir_tree_link(t, ino, &text, &err));
+			ck_ok(weir_tree_resolve(t, weir_buf_cstr(path) + 1, &again, &err));
+		} else {
+			weir_buf_clear(&text);
+			append_file(t, ino, &text);
+		}
+		path->len = mark;
+	}
+	ck_assert_msg(rc == WEIR_ENOTFOUND || rc == WEIR_EUNSUPPORTED, "%s: %s", weir_buf_cstr(path), err.msg);
+	weir_buf_fini(&name);
+	weir_buf_fini(&text);
+	return n;
+}
+
+WEIR_TEST(every_node_of_every_fixture)
+{
+	const char *root = weir_test_shared("fixtures");
+	char command[700], line[700];
+	uint64_t nodes = 0, fixtures = 0;
+	FILE *p;
+
+	if (!root)
+		weir_test_skip("the shared fixtures are not there");
+	snprintf(command, sizeof(command), "find '%s/flink' '%s/special' -name _metadata -size -200k | sort", root, root);
+	p = popen(command, "r");
+	ck_assert(p != NULL);
+	while (fgets(line, sizeof(line), p)) {
+		struct weir_buf path = { 0 };
+		struct weir_tree *t;
+
+		line[strcspn(line, "\n")] = 0;
+		*strrchr(line, '/') = 0;
+		t = open_tree(line);
+		nodes += visit(t, 1, &path);
+		fixtures++;
+		weir_tree_free(t);
+		weir_buf_fini(&path);
+	}
+	ck_assert_int_eq(pclose(p), 0);
+	ck_assert(fixtures > 140 && nodes > 20000);
+}
+
 static int line_cmp(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static void sort_lines(const struct weir_buf *text, struct weir_buf *out)
