@@ -65,8 +65,8 @@ static int salvage_one(const struct weir_args *args, int *out_status, struct wei
 		fprintf(stderr, ": all of it\n");
 		return 0;
 	}
-	fprintf(stderr, "; %llu loss%s, at least %llu entr%s: %s/loss-report.ndjson\n", (unsigned long long)r.losses, r.losses == 1 ? "" : "es", (unsigned long long)r.entries_lost,
-		r.entries_lost == 1 ? "y" : "ies", out);
+	fprintf(stderr, "; %llu loss%s, %llu entr%s known to be lost: %s/loss-report.ndjson\n", (unsigned long long)r.losses, r.losses == 1 ? "" : "es",
+		(unsigned long long)r.entries_lost, r.entries_lost == 1 ? "y is" : "ies are", out);
 	*out_status = weir_code_exit(WEIR_ECORRUPT);
 	return 0;
 }

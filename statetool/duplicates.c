@@ -172,13 +172,15 @@ static int one_record(void *arg, const struct weir_record *r)
 {
 	struct weir_duplicates *d = arg;
 
-	if (r->key[0] == d->last.key[0] && r->key[1] == d->last.key[1] && d->last.group) {
+	bool same = d->last.group && r->key[0] == d->last.key[0] && r->key[1] == d->last.key[1];
+
+	if (same && d->last.group == 1) { /* a third one is not told again */
 		if (d->ntwice < TOLD)
 			memcpy(d->twice[d->ntwice], r->key, sizeof(r->key));
 		d->ntwice++;
 	}
 	d->last = *r;
-	d->last.group = 1;
+	d->last.group = same ? 2 : 1;
 	return 0;
 }
 
@@ -195,7 +197,7 @@ static int name_twice(void *arg, const struct weir_entry *e)
 	for (uint64_t i = 0; i < d->ntwice && i < TOLD; i++)
 		if (memcmp(hash, d->twice[i], sizeof(hash)) == 0) {
 			d->twice[i][0] = d->twice[i][1] = 0;
-			tell(d, e->state, e->key_group, e->key.ptr ? e->key : e->user_key, "it is there twice: of two entries with one key Flink keeps only one");
+			tell(d, e->state, e->key_group, e->key.ptr ? e->key : e->user_key, "it is there more than once: of several entries with one key Flink keeps only one");
 			return 0;
 		}
 	return 0;
@@ -210,7 +212,7 @@ static int tell_twice(struct weir_duplicates *d)
 	if (code && weir_code_disposition(code) == WEIR_DAMAGED) /* told by who reads it first */
 		code = 0, weir_error_clear(d->err);
 	if (code == 0 && d->ntwice > TOLD) {
-		snprintf(text, sizeof(text), "%llu more entries are there twice", (unsigned long long)(d->ntwice - TOLD));
+		snprintf(text, sizeof(text), "%llu more keys are there more than once", (unsigned long long)(d->ntwice - TOLD));
 		tell(d, d->state, d->key_group, (struct weir_slice){ NULL, 0 }, text);
 	}
 	return code;

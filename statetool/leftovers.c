@@ -12,15 +12,10 @@
 #include "base/vec.h"
 #include "fs-abstraction/path.h"
 
-struct named {
-	char *name;
-	uint64_t end; /* of what a handle refers to; UINT64_MAX: of the whole file */
-};
-
 struct listing {
 	const struct weir_ckpt *c;
 	const char *dir;
-	WEIR_VEC(struct named) named;
+	WEIR_VEC(char *) named;
 	weir_leftover_fn *fn;
 	void *arg;
 	bool no_memory, unknown;
@@ -30,7 +25,7 @@ struct listing {
 static int name_one(void *arg, const struct weir_operator_state *op, const struct weir_subtask_state *sub, const struct weir_stream_handle *h)
 {
 	struct listing *l = arg;
-	struct named *slot;
+	char **slot;
 	size_t from = h->name.len;
 	char *name;
 
@@ -46,17 +41,11 @@ static int name_one(void *arg, const struct weir_operator_state *op, const struc
 		l->no_memory = true;
 		return 1;
 	}
-	*slot = (struct named){ name, h->longer || h->size < 0 || h->kind == WEIR_HANDLE_SEGMENT ? UINT64_MAX : (uint64_t)h->size };
+	*slot = name;
 	return 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct named *x = a, *y = b;
-	int c = strcmp(x->name, y->name);
-
-	return c ? c : (x->end > y->end) - (x->end < y->end);
-}
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static bool is_ours(const char *name) { return strcmp(name, "_metadata") == 0 || strcmp(name, "loss-report.ndjson") == 0; }
 
@@ -64,27 +53,17 @@ static int one_file(void *arg, const char *name, const struct weir_fs_stat *st)
 {
 	struct listing *l = arg;
 	char *path;
-	size_t lo = 0, hi = l->named.len;
 
 	if (st->type != WEIR_FS_FILE || is_ours(name))
+		return 0;
+	if (l->named.len && bsearch(&name, l->named.items, l->named.len, sizeof(*l->named.items), by_name))
 		return 0;
 	path = weir_path_join(l->dir, name);
 	if (!path) {
 		l->no_memory = true;
 		return 1;
 	}
-	while (lo < hi) { /* the first behind all of this name: the one before has the largest end */
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (strcmp(l->named.items[mid].name, name) <= 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == 0 || strcmp(l->named.items[lo - 1].name, name) != 0)
-		l->stopped = l->fn(l->arg, path, 0, st->size);
-	else if (l->named.items[lo - 1].end < st->size)
-		l->stopped = l->fn(l->arg, path, l->named.items[lo - 1].end, st->size);
+	l->stopped = l->fn(l->arg, path, st->size);
 	free(path);
 	return l->stopped;
 }
@@ -168,7 +147,7 @@ int weir_leftovers(const struct weir_ckpt *c, bool shared, weir_leftover_fn *fn,
 			list_shared(&l);
 	}
 	for (size_t i = 0; i < l.named.len; i++)
-		free(l.named.items[i].name);
+		free(l.named.items[i]);
 	weir_vec_fini(&l.named);
 	*out_unknown = l.unknown;
 	return l.no_memory ? weir_error_set(err, WEIR_ENOMEM, "no memory for the files of a checkpoint") : l.stopped;

@@ -4,7 +4,7 @@
  *
  * 1. Everything is read once to learn which handles are damaged. What is whole is copied as bytes, in the layout it has.
  * 2. Handles of one operator must be of one kind for Flink: when the keyed state of one subtask is damaged, that of all its subtasks is written anew as canonical streams.
- * 3. A file that is too short is read as far as it goes. An entry is taken when it decodes, fills its bytes and lies in the key group of its key. Where a key group as a whole does not come
+ * 3. A file that is shorter than it was is read as far as it goes. An entry is taken when it decodes, fills its bytes and lies in the key group of its key. Where a key group as a whole does not come
  *    out right, nothing behind its first unsound entry is taken: it may have been read from a wrong place.
  * 4. Each loss is a line of the report when it is met; nothing is kept in memory but the elements of one damaged handle of operator state.
  * The source is opened twice: the view reads the one, the handles of the other come to mean the new files. IN is never written to; OUT is a savepoint when it is whole. One thread.
@@ -24,7 +24,7 @@
 #include "statetool/pick.h"
 #include "statetool/savepoint_out.h"
 
-enum damage { KEYED = 1, OPERATOR = 2, RAW_KEYED = 4, RAW_OPERATOR = 8, CUT = 16 /* shifted: the file of that handle ends too early */ };
+enum damage { KEYED = 1, OPERATOR = 2, RAW_KEYED = 4, RAW_OPERATOR = 8, CUT = 16 /* times one of them: the file of that handle has another size than it had */ };
 
 struct salvage {
 	struct weir_view *view;
@@ -127,7 +127,7 @@ static void mark(void *arg, const struct weir_problem *p)
 			s->marks[s->first[op] + k] |= (uint8_t)damage_of(p->kind);
 }
 
-/* A file that is there but too short: its handle takes the size it has. */
+/* A file that is there but shorter or longer than it was: its handle takes the size it has. */
 static bool cut(const struct weir_ckpt *c, struct weir_stream_handle *h)
 {
 	struct weir_stream_handle any = *h;
@@ -139,7 +139,7 @@ static bool cut(const struct weir_ckpt *c, struct weir_stream_handle *h)
 	if ((h->kind != WEIR_HANDLE_FILE && h->kind != WEIR_HANDLE_RELATIVE) || h->size < 0)
 		return false;
 	any.size = -1;
-	if (weir_ckpt_locate(c, &any, &fs, &path, NULL) == 0 && weir_fs_stat(fs, path, &st, NULL) == 0 && st.size < (uint64_t)h->size) {
+	if (weir_ckpt_locate(c, &any, &fs, &path, NULL) == 0 && weir_fs_stat(fs, path, &st, NULL) == 0 && st.size != (uint64_t)h->size) {
 		h->size = (int64_t)st.size;
 		is = true;
 	}
@@ -394,7 +394,7 @@ static int copy_raw_keyed(struct salvage *s, const struct weir_operator_state *o
 		if (g->offsets[i] > g->offsets[last])
 			last = i;
 	if (code == 0 && is_cut && !b.all && g->count && g->offsets[last] >= 0) {
-		struct loss l = { .op = op, .subtask = (int32_t)from->index, .key_group = g->first + (int32_t)last, .kind = "raw-keyed", .what = "the file ends within this key group",
+		struct loss l = { .op = op, .subtask = (int32_t)from->index, .key_group = g->first + (int32_t)last, .kind = "raw-keyed", .what = "the file ends here, and not where it did",
 				  .from = (uint64_t)g->offsets[last], .to = WEIR_NO_OFFSET, .entries = -1 };
 
 		g->offsets[last] = -1;
@@ -414,7 +414,7 @@ struct elements {
 	struct salvage *s;
 	struct weir__part *part;
 	const struct weir_operator_state *op;
-	const uint8_t *end;             /* of a file that is too short: what reaches it may be incomplete */
+	const uint8_t *end;             /* of a file that has another size: what reaches it may not be what it was */
 	WEIR_VEC(struct weir_slice) *of; /* by state; broadcast: key and value in turn */
 	struct weir_arena mem;
 	struct weir_error *err;
@@ -441,7 +441,7 @@ static int element(void *arg, const struct weir_entry *e, bool sound)
 		return code;
 	if (x->end && e->value.ptr + e->value.len == x->end) {
 		struct loss l = { .op = x->op, .subtask = e->subtask, .key_group = -1, .state = e->state->name, .kind = weir_state_kind_name(e->state->kind),
-				  .what = "the file ends within this element", .from = WEIR_NO_OFFSET, .entries = 1 };
+				  .what = "the file ends with this element, and not where it did", .from = WEIR_NO_OFFSET, .entries = 1 };
 
 		lose(x->s, &l);
 		return x->s->code;
@@ -620,7 +620,7 @@ static int write_all(struct salvage *s, struct weir_error *err)
 	return code;
 }
 
-/* The source twice: one for the view, one to be changed; files that are too short have the sizes they have, in both. */
+/* The source twice: one for the view, one to be changed; files of another size than they had have the sizes they have, in both. */
 static int open_twice(struct salvage *s, const char *uri, struct weir_error *err)
 {
 	struct weir_ckpt *c = NULL;

@@ -324,30 +324,25 @@ static int entry(void *arg, const struct weir_entry *e, bool sound)
 	return sound ? weir_duplicates_add(x->duplicates, e, x->err) : 0;
 }
 
-static int leftover(void *arg, const char *path, uint64_t from, uint64_t bytes)
+static int leftover(void *arg, const char *path, uint64_t bytes)
 {
 	struct verifying *x = arg;
 	struct weir_buf *b = &x->sink->buf;
+	bool first = true;
 
 	x->notes++;
-	if (x->json) {
-		bool first = true;
-
-		weir_buf_u8(b, '{');
-		weir_json_key(b, &first, "note");
-		weir_json_text(b, from ? "bytes behind the end" : "leftover");
-		weir_json_key(b, &first, "path");
-		weir_json_text(b, path);
-		weir_json_key(b, &first, "offset");
-		weir_json_i64(b, (int64_t)from);
-		weir_json_key(b, &first, "bytes");
-		weir_json_i64(b, (int64_t)(bytes - from));
-		weir_buf_text(b, "}\n");
-	} else if (from) {
-		weir_buf_printf(b, "note: %s: byte 0x%" PRIx64 ": %" PRIu64 " bytes are behind the end that the metadata gives it\n", path, from, bytes - from);
-	} else {
+	if (!x->json) {
 		weir_buf_printf(b, "note: %s: nothing in the checkpoint refers to this file of %" PRIu64 " bytes\n", path, bytes);
+		return weir_sink_step(x->sink);
 	}
+	weir_buf_u8(b, '{');
+	weir_json_key(b, &first, "note");
+	weir_json_text(b, "leftover");
+	weir_json_key(b, &first, "path");
+	weir_json_text(b, path);
+	weir_json_key(b, &first, "bytes");
+	weir_json_i64(b, (int64_t)bytes);
+	weir_buf_text(b, "}\n");
 	return weir_sink_step(x->sink);
 }
 

@@ -120,6 +120,7 @@ static bool walks_as_full(struct weir_slice stream, uint64_t o, uint32_t nstates
 enum weir_keyed_format weir_keyed_detect(enum weir_keyed_kind kind, struct weir_slice stream, const struct weir_keyed_meta *meta,
 					 const struct weir_key_group_offsets *groups, uint32_t max_parallelism)
 {
+	uint32_t agree = 0, differ = 0; /* most of them decide: one may be damaged, and some lie behind the end of a file that was cut */
 	bool sure = false;
 
 	if (kind == WEIR_KEYED_SAVEPOINT || groups->count == 0)
@@ -128,10 +129,19 @@ enum weir_keyed_format weir_keyed_detect(enum weir_keyed_kind kind, struct weir_
 		uint64_t o = (uint64_t)groups->offsets[i];
 		uint32_t g = (uint32_t)groups->first + i;
 
-		if (groups->offsets[i] <= 0 || o + 4 > stream.len || weir_be32(stream.ptr + o) != g)
+		if (groups->offsets[i] <= 0)
 			return WEIR_FORMAT_FULL;
+		if (o + 4 > stream.len)
+			continue;
+		if (weir_be32(stream.ptr + o) != g) {
+			differ++;
+			continue;
+		}
+		agree++;
 		sure |= g != 0;
 	}
+	if (agree <= differ)
+		return WEIR_FORMAT_FULL;
 	if (sure || meta->compressed) /* a FULL compressed group begins ff 06 */
 		return WEIR_FORMAT_HEAP;
 	return walks_as_full(stream, (uint64_t)groups->offsets[0], meta->nstates, weir_keyed_prefix(max_parallelism), 0) ? WEIR_FORMAT_FULL : WEIR_FORMAT_HEAP;
