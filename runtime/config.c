@@ -283,6 +283,8 @@ static int load_node(struct loading *l, struct fy_node *n, const char *prefix, i
 		return value ? weir_config_set(l->c, prefix, value, l->path, l->notice, l->arg, l->err) : WEIR_ENOMEM;
 	}
 	if (!fy_node_is_mapping(n)) {
+		if (by_name(prefix) || by_old_name(prefix))
+			return weir_error_at(l->err, WEIR_EINVALID, l->path, WEIR_NO_OFFSET, "%s: a list stands where one value is wanted", prefix);
 		warn_unknown(prefix, l->path, l->notice, l->arg);
 		return 0;
 	}
@@ -324,6 +326,21 @@ static int load_lines(struct loading *l, char *text)
 	return code;
 }
 
+/* Nothing but blanks, comments and document marks: a configuration without keys. libfyaml has no document for it. */
+static bool is_empty(const char *text)
+{
+	while (*text) {
+		text += strspn(text, " \t\r\n");
+		if (strncmp(text, "---", 3) == 0)
+			text += 3;
+		else if (*text == '#')
+			text += strcspn(text, "\n");
+		else if (*text)
+			return false;
+	}
+	return true;
+}
+
 static int load_yaml(struct loading *l, const char *text, size_t n)
 {
 	struct fy_diag *diag = fy_diag_create(NULL);
@@ -341,6 +358,8 @@ static int load_yaml(struct loading *l, const char *text, size_t n)
 		why = fy_diag_errors_iterate(diag, &iter);
 		code = weir_error_at(l->err, WEIR_EINVALID, l->path, WEIR_NO_OFFSET, "line %d, column %d: the configuration is not well-formed YAML: %s",
 				     why ? why->line : 1, why ? why->column : 1, why && why->msg ? why->msg : "a key stands twice, perhaps");
+	} else if (fy_document_root(doc) && !fy_node_is_mapping(fy_document_root(doc))) {
+		code = weir_error_at(l->err, WEIR_EINVALID, l->path, WEIR_NO_OFFSET, "the configuration has no keys: write lines such as parallelism.default: 2");
 	} else if (fy_document_root(doc)) {
 		code = load_node(l, fy_document_root(doc), "", 0);
 	}
@@ -363,13 +382,15 @@ int weir_config_load(struct weir_config *c, const char *path, weir_config_notice
 	n = fread(text, 1, sizeof(text) - 1, f);
 	if (ferror(f) || !feof(f))
 		code = weir_error_at(err, WEIR_EINVALID, path, WEIR_NO_OFFSET, "the configuration cannot be read, or is larger than 64 KiB");
+	else if (memchr(text, 0, n))
+		code = weir_error_at(err, WEIR_EINVALID, path, (uint64_t)((char *)memchr(text, 0, n) - text), "the configuration is not text in UTF-8");
 	fclose(f);
 	text[n] = 0;
 	if (code)
 		return code;
 	if (strcmp(base, "flink-conf.yaml") == 0)
 		return load_lines(&l, text);
-	return load_yaml(&l, text, n);
+	return is_empty(text) ? 0 : load_yaml(&l, text, n);
 }
 
 /* ---- to a job ---- */

@@ -85,6 +85,11 @@ run 0 "$weir" run -Dstate.checkpoints.dir=ck3 "$delays" $on; err_has "state.chec
 ls -d ck3/*/chk-1 > /dev/null 2>&1 && pass || fail "no final checkpoint"
 run 3 "$weir" run --config nope.yaml "$delays" $on; err_has "nope.yaml: cannot open the configuration: No such file or directory"
 printf 'a: [b\n' > c.yaml; run 2 "$weir" run --config c.yaml "$delays" $on; err_has "c.yaml: line 2, column 1: the configuration is not well-formed YAML"; [ "$(wc -l < err)" = 1 ] && pass || fail "more than the message"
+# a file without keys is a configuration; it was refused, with a line of the YAML library's own
+for text in '' '# only\n\n  # comments\n' '---\n'; do printf -- "$text" > c.yaml; run 0 "$weir" info --config c.yaml "$delays" $on; [ ! -s err ] && pass || fail "an empty configuration"; done
+printf 'just text\n' > c.yaml; run 2 "$weir" info --config c.yaml "$delays" $on; err_has "c.yaml: the configuration has no keys: write lines such as parallelism.default: 2"
+printf 'parallelism:\n  default: [1, 2]\n' > c.yaml; run 2 "$weir" info --config c.yaml "$delays" $on; err_has "c.yaml: parallelism.default: a list stands where one value is wanted"
+printf 'a\0b: 1\n' > c.yaml; run 2 "$weir" info --config c.yaml "$delays" $on; err_has "c.yaml: byte 0x1: the configuration is not text in UTF-8"
 printf 'parallelism:\n  default: 3\nexecution.checkpointing.intervall: 5\npipeline.name: other\n' > c.yaml
 run 0 "$weir" info --config c.yaml "$delays" $on; out_has '"parallelism":3'; out_has '"name":"other"'; err_has "c.yaml: unknown key execution.checkpointing.intervall is ignored; did you mean execution.checkpointing.interval?"
 run 0 "$weir" info --config c.yaml -p 2 "$delays" $on; out_has '"parallelism":2'                           # the command line wins
