@@ -95,6 +95,16 @@ void weir_problem_json(const struct weir_problem *p, struct weir_buf *b)
 	weir_buf_text(b, "}\n");
 }
 
+/* A path as it may be shown. */
+static void put_path(struct weir_buf *b, const char *path)
+{
+	char text[4200];
+
+	snprintf(text, sizeof(text), "%s", path);
+	weir_text_visible(text, sizeof(text), false);
+	weir_buf_text(b, text);
+}
+
 static void print_problem(struct verifying *x, const struct weir_problem *p, const char *head)
 {
 	struct weir_buf *b = &x->sink->buf;
@@ -103,8 +113,10 @@ static void print_problem(struct verifying *x, const struct weir_problem *p, con
 		weir_problem_json(p, b);
 	} else {
 		weir_buf_text(b, head);
-		if (p->path && p->path[0])
-			weir_buf_printf(b, "%s: ", p->path);
+		if (p->path && p->path[0]) {
+			put_path(b, p->path);
+			weir_buf_text(b, ": ");
+		}
 		if (p->offset != WEIR_NO_OFFSET)
 			weir_buf_printf(b, "byte 0x%" PRIx64 ": ", p->offset);
 		weir_buf_text(b, p->text ? p->text : weir_code_text(p->code));
@@ -332,7 +344,9 @@ static int leftover(void *arg, const char *path, uint64_t bytes)
 
 	x->notes++;
 	if (!x->json) {
-		weir_buf_printf(b, "note: %s: nothing in the checkpoint refers to this file of %" PRIu64 " bytes\n", path, bytes);
+		weir_buf_text(b, "note: ");
+		put_path(b, path);
+		weir_buf_printf(b, ": nothing in the checkpoint refers to this file of %" PRIu64 " bytes\n", bytes);
 		return weir_sink_step(x->sink);
 	}
 	weir_buf_u8(b, '{');

@@ -34,3 +34,35 @@ savepoint 2.1.1/canonical-hashmap strange
 LC_ALL=C sed -i 's/StringSerializer\$StringS/StringSerializer$SurelyS/g' strange/_metadata
 run 2 $weir state verify strange; out_has "not read: operator "; out_has " entries: "; err_has "no damage was found"
 run 0 $weir state dump strange; out_has '"undecodable":'
+
+# several paths: a line for each, the worst status
+savepoint 2.1.1/canonical-hashmap whole
+run 7 $weir state verify whole rocks strange; err_has "whole: complete"; err_has "rocks: "; err_has "strange: no damage was found"
+run 2 $weir state verify whole strange
+run 3 $weir state verify whole nowhere; err_has "nowhere: "; err_has "whole: complete"
+run 0 $weir state verify --json whole; out_has '"status":"complete"'; out_has '"entries":'; err_empty
+run 2 $weir state verify whole strange --salvage both; err_has "name one PATH"
+run 2 $weir state verify; err_has "PATH"
+
+# leftovers: in the checkpoint, and with --leftovers in shared/, where the other checkpoints have theirs
+gunzip -c "$golden/1.20.1/incremental-rocksdb/chk-7/_metadata.gz" | { mkdir -p job/chk-7; cat >job/chk-7/_metadata; }
+printf 'stray' >"$(printf 'job/chk-7/a\033b')"; printf 'old' >job/shared/old
+run 0 $weir state verify job/chk-7; out_has 'job/chk-7/a\x1bb: nothing'; err_has "complete"
+if grep -qF shared/old out; then fail "shared/ was searched"; else pass; fi
+run 0 $weir state verify --leftovers job/chk-7; out_has "job/shared/old: nothing in the checkpoint refers to this file of 3 bytes"
+mkdir -p job/chk-8; head -c 3000 job/chk-7/_metadata >job/chk-8/_metadata
+run 0 $weir state verify --leftovers job/chk-7; out_has "shared/ was not searched"; rm -r job/chk-8
+
+# salvage: what is whole is copied, what is damaged is written anew without what cannot be read
+run 0 $weir state verify whole --salvage copy; err_has "all of it"; run 0 $weir state verify copy; out_empty
+$weir state dump whole >a; $weir state dump copy >b; same a b
+run 4 $weir state verify whole --salvage copy; err_has "not empty"
+cp -r whole hurt; printf '\377\377\377\377\377\377\377\377' | dd of=hurt/_metadata bs=1 seek=235000 conv=notrunc 2>/dev/null
+run 7 $weir state verify hurt --salvage saved; err_has "loss"; err_has "saved/loss-report.ndjson"; out_has "can be read"
+run 0 $weir state verify saved; out_empty
+if grep -q '"what":' saved/loss-report.ndjson; then pass; else fail "no report"; fi
+$weir state dump saved >b; LC_ALL=C sort a >a.s; LC_ALL=C sort b >b.s
+run 0 test "$(comm -13 a.s b.s | grep -vc '"summary"')" -eq 0 # nothing is there that was not there before
+run 0 test "$(wc -l <b)" -gt "$(($(wc -l <a) * 9 / 10))"
+lost=$(ls job/shared | grep -v old | head -n 1); rm "job/shared/$lost"
+run 7 $weir state verify job/chk-7 --salvage rest; out_has "missing"; run 0 $weir state verify rest
