@@ -152,12 +152,33 @@ static bool is_groups(const struct weir_keyed_handle *k)
 	return k->kind == WEIR_KEYED_GROUPS || k->kind == WEIR_KEYED_GROUPS_OLD || k->kind == WEIR_KEYED_SAVEPOINT;
 }
 
+/* RocksDB's own options are no state: without them the rest can be read. */
+static bool leave_options(const struct weir_ckpt *c, struct weir_keyed_handle *k)
+{
+	uint32_t kept = 0, n = k->nprivate;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct weir_named_handle *f = &k->private_[i];
+		struct weir_fs *fs;
+		char *path = NULL;
+
+		if (f->name.len > 8 && memcmp(f->name.ptr, "OPTIONS-", 8) == 0 && f->handle.kind != WEIR_HANDLE_INLINE && weir_ckpt_locate(c, &f->handle, &fs, &path, NULL))
+			continue;
+		free(path);
+		k->private_[kept++] = *f;
+	}
+	k->nprivate = kept;
+	return kept < n;
+}
+
 static uint8_t cut_subtask(const struct weir_ckpt *c, struct weir_subtask_state *t)
 {
 	uint8_t marks = 0;
 
 	if (is_groups(&t->managed_keyed) && cut(c, &t->managed_keyed.stream))
 		marks |= KEYED | KEYED * CUT;
+	if (leave_options(c, &t->managed_keyed))
+		marks |= KEYED;
 	if (is_groups(&t->raw_keyed) && cut(c, &t->raw_keyed.stream))
 		marks |= RAW_KEYED | RAW_KEYED * CUT;
 	if (t->managed_operator.present && cut(c, &t->managed_operator.stream))
@@ -199,6 +220,7 @@ struct keyed {
 	bool broken;        /* the key group as a whole does not come out right */
 	bool suspect;       /* and an unsound entry was met */
 	uint64_t left_out;  /* entries behind it */
+	char told[160];     /* the beginning of what concerns the whole handle: each key group finds it again */
 	struct weir_error *err;
 };
 
@@ -234,6 +256,11 @@ static void keyed_loss(void *arg, const struct weir_problem *p)
 
 	if (entry && k->suspect)
 		return; /* counted as left out */
+	if (p->key_group < 0 && !entry) {
+		if (strncmp(k->told, l.what, sizeof(k->told) - 1) == 0)
+			return;
+		snprintf(k->told, sizeof(k->told), "%s", l.what);
+	}
 	if (entry && p->bytes)
 		l.to = p->offset + p->bytes;
 	else if (!entry && p->key_group >= 0)

@@ -66,3 +66,4 @@ run 0 test "$(comm -13 a.s b.s | grep -vc '"summary"')" -eq 0 # nothing is there
 run 0 test "$(wc -l <b)" -gt "$(($(wc -l <a) * 9 / 10))"
 lost=$(ls job/shared | grep -v old | head -n 1); rm "job/shared/$lost"
 run 7 $weir state verify job/chk-7 --salvage rest; out_has "missing"; run 0 $weir state verify rest
+if [ "$(wc -l <rest/loss-report.ndjson)" -le 1 ]; then pass; else fail "a loss is told for each key group"; fi
