@@ -29,10 +29,23 @@ static size_t plain_run(const uint8_t *p, size_t len)
 	size_t i = 0;
 	uint64_t w;
 
+	if (len >= 4 && len < 8) { /* both ends, which overlap */
+		uint32_t a, b;
+
+		memcpy(&a, p, 4);
+		memcpy(&b, p + len - 4, 4);
+		if (!special(a | (uint64_t)b << 32))
+			return len;
+	}
 	for (; len - i >= 8; i += 8) {
 		memcpy(&w, p + i, 8);
 		if (special(w))
 			break;
+	}
+	if (i && len - i < 8) {
+		memcpy(&w, p + len - 8, 8);
+		if (!special(w))
+			return len;
 	}
 	for (; i < len; i++)
 		if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\' || (p[i] == 0xed && surrogate(p + i, len - i)))
@@ -108,11 +121,22 @@ static const char pairs[] = "000102030405060708091011121314151617181920212223242
 /* The digits of v, ending before `end`. Returns where they begin. */
 static char *digits_before(char *end, uint64_t v)
 {
-	for (; v >= 100; v /= 100)
-		end = (char *)memcpy(end - 2, pairs + v % 100 * 2, 2);
-	if (v >= 10)
-		return (char *)memcpy(end - 2, pairs + v * 2, 2);
-	*--end = (char)('0' + v);
+	uint32_t low;
+
+	for (; v >= 100000000; v /= 100000000) { /* eight at a time, in 32 bits */
+		uint32_t eight = (uint32_t)(v % 100000000), a = eight / 10000, b = eight % 10000;
+
+		memcpy(end - 8, pairs + a / 100 * 2, 2);
+		memcpy(end - 6, pairs + a % 100 * 2, 2);
+		memcpy(end - 4, pairs + b / 100 * 2, 2);
+		memcpy(end - 2, pairs + b % 100 * 2, 2);
+		end -= 8;
+	}
+	for (low = (uint32_t)v; low >= 100; low /= 100)
+		end = (char *)memcpy(end - 2, pairs + low % 100 * 2, 2);
+	if (low >= 10)
+		return (char *)memcpy(end - 2, pairs + low * 2, 2);
+	*--end = (char)('0' + low);
 	return end;
 }
 

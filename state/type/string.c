@@ -159,12 +159,13 @@ static void append_unit(struct weir_buf *b, uint32_t unit, uint32_t *high)
 
 struct weir_slice weir__string_units(struct weir_src *src, uint32_t n, struct weir_buf *scratch)
 {
-	size_t left = weir_src_left(src), run = ascii_run(src->p, n < left ? n : left);
+	size_t left = weir_src_left(src), run;
 	const uint8_t *p = src->p;
 	uint32_t high = 0, i;
 
-	if (run == n)
+	if (n <= left && weir__ascii(p, n))
 		return weir_src_bytes(src, n);
+	run = ascii_run(p, n < left ? n : left);
 	weir_buf_clear(scratch);
 	weir_buf_put(scratch, p, run);
 	src->p += run;

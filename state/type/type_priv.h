@@ -72,6 +72,29 @@ static inline bool weir__string_length(struct weir_src *src, uint32_t *n)
 	*n = v ? v - 1 : 0;
 	return v != 0 && !src->code;
 }
+/* Are all n bytes ASCII? */
+static inline bool weir__ascii(const uint8_t *p, size_t n)
+{
+	uint64_t w, all = 0;
+	uint32_t a, b;
+
+	if (n < 4) {
+		for (size_t i = 0; i < n; i++)
+			all |= p[i];
+		return all < 0x80;
+	}
+	if (n < 8) {
+		memcpy(&a, p, 4);
+		memcpy(&b, p + n - 4, 4);
+		return !((a | b) & 0x80808080u);
+	}
+	for (size_t i = 0; i + 8 < n; i += 8) {
+		memcpy(&w, p + i, 8);
+		all |= w;
+	}
+	memcpy(&w, p + n - 8, 8);
+	return !((all | w) & 0x8080808080808080u);
+}
 /* Modified UTF-8 (writeUTF) as UTF-8 text in the arena; NULL when damaged (the cursor says why) or out of memory. */
 char *weir__mutf8_text(struct weir_src *src, struct weir_slice mutf8, struct weir_arena *mem);
 

@@ -77,6 +77,26 @@ static inline void skip_field(const struct weir_type *t, struct weir_src *src, b
 		weir__value_skip(t, src, tail);
 }
 
+/* A field of a POJO that is not null and a number or short ASCII text, as most are. False: nothing was done. */
+static inline bool skip_usual(const struct weir_type *t, struct weir_src *src)
+{
+	const uint8_t *p = src->p;
+	size_t left = (size_t)(src->end - p), n;
+
+	if (left < 2 || *p)
+		return false;
+	if (t->kind >= WEIR_INT8 && t->kind <= WEIR_CHAR)
+		n = t->wire_min;
+	else if (t->kind == WEIR_STRING && p[1] < 0x80 && p[1] && p[1] < left && weir__ascii(p + 2, p[1] - 1u))
+		n = p[1];
+	else
+		return false;
+	if (left - 1 < n)
+		return false;
+	src->p = p + 1 + n;
+	return true;
+}
+
 static void skip_map(const struct weir_type *t, struct weir_src *src, bool tail)
 {
 	uint32_t n = weir__wire_count(src, t->fields[0].type->wire_min + 1);
@@ -104,7 +124,7 @@ static void skip_pojo(const struct weir_type *t, struct weir_src *src, bool tail
 		return;
 	}
 	for (uint32_t i = 0; i < t->nfields && !src->code; i++)
-		if (!weir__wire_bool(src, WEIR__BAD_NULL_FLAG))
+		if (!skip_usual(weir__wire_field(t, i)->type, src) && !weir__wire_bool(src, WEIR__BAD_NULL_FLAG))
 			skip_field(weir__wire_field(t, i)->type, src, tail && i + 1 == t->nfields);
 }
 
