@@ -80,7 +80,7 @@ def part_at(image, at): return image.part(image.int(at, 8, False))
 
 def read_slot(t, image, at):
     r = t.root
-    if r in TEXTS: return text_json(text_or_bytes(image, at).decode('utf-8', 'surrogateescape'))
+    if r in TEXTS: return text_json(text_or_bytes(image, at).decode('utf-8', 'replace'))
     if r in BINARIES: return hex_json(text_or_bytes(image, at))
     if r == 'BOOLEAN': return 'true' if image.int(at, 1) else 'false'
     if r == 'FLOAT': return show_float(image.data[at:at + 4])
@@ -179,7 +179,7 @@ class Internal(V.Type):
     def read(self, c):
         t = self.t
         r = t.root
-        if r in TEXTS: return text_json(c.blob().decode('utf-8', 'surrogateescape'))
+        if r in TEXTS: return text_json(c.blob().decode('utf-8', 'replace'))
         if r in BINARIES: return hex_json(c.blob())
         if r == 'BOOLEAN': return V.BOOLEAN.read(c)
         if r == 'FLOAT': return float_json(c.f32())
