@@ -190,7 +190,7 @@ int weir__job_build(struct weir_job *j, struct weir_error *err)
 			for (uint32_t i = 0; i < t->nops; i++) {
 				t->ops[i].op->job_id = j->cfg.job_id;
 				t->ops[i].op->attempt = j->attempt;
-				t->ops[i].op->exclusive = j->store != NULL;
+				t->ops[i].op->locked_dir = j->store ? weir_store_dir(j->store) : NULL;
 			}
 			code = make_inputs(t, j->cfg.exactly_once, err);
 			j->nchannels += t->nin;

@@ -57,7 +57,7 @@ struct weir_op {
 	struct weir_backend *backend;      /* keyed operators */
 	const char *job_id;                /* 32 hex digits, or NULL outside a job */
 	const char *attempt;               /* 8 random hex digits, the same for every task of one start of the job; or NULL */
-	bool exclusive;                    /* the job holds the lock of its checkpoint folder: no other process runs under its id */
+	const char *locked_dir;            /* URI of the job's checkpoint folder, whose lock it holds: no other process runs with both; or NULL */
 	uint64_t rows_in, rows_out;        /* counters, kept by task.c */
 	int64_t watermark_ms;              /* current, INT64_MIN before the first */
 	struct weir_ctx *ctx;              /* for user functions */

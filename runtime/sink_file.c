@@ -9,9 +9,9 @@
  * Invariants
  *  1. A row is in exactly one file, and the file is in the state of the first checkpoint that covers the row, until it has been published.
  *  2. Nothing that a failed attempt wrote after its last complete checkpoint is ever published: no state names it.
- *  3. File names hold digits of the job and sink, and random ones of the attempt, so an attempt never meets the files of another.
+ *  3. File names hold digits of the job, its checkpoint folder and the sink, and random ones of the attempt, so an attempt never meets the files of another.
  * Hidden files of earlier attempts are removed by subtask 0 when the first checkpoint of this attempt is complete, if the job has its checkpoint folder to
- * itself (op->exclusive): then no other process can be writing under this job's digits, and what this attempt was restored from has been published. Not
+ * itself (op->locked_dir): then no other process can be writing under these digits, and what this attempt was restored from has been published. Not
  * earlier: a checkpoint that failed at its last sync was removed again, but a crash of the machine may bring it back, and then it must find its files.
  * A restored token whose file is neither pending nor published has been consumed by somebody (files are published only once): counted, not an error.
  * State: operator list "pending", union (each subtask sees every token and publishes its share), Flink's Tuple2<Long, byte[]>: checkpoint id, token.
@@ -51,7 +51,7 @@ struct file_sink {
 	struct weir_fs_writer *writer;  /* NULL between files */
 	char *name;                     /* of the open file, for messages */
 	WEIR_VEC(struct pending) pending;
-	char run[16];                   /* in every file name: 6 digits of job and sink, then the attempt's */
+	char run[16];                   /* in every file name: 6 digits of job, checkpoint folder and sink, then the attempt's */
 	uint32_t seen;                  /* restored tokens, while they are read */
 	bool tidy;                      /* leftovers have been removed */
 	uint32_t files;                 /* opened by this attempt */
@@ -116,7 +116,7 @@ static void remove_leftovers(struct file_sink *s)
 	struct weir_error ignored = WEIR_ERROR_INIT;
 
 	s->tidy = true;
-	if (s->op.exclusive && s->op.subtask == 0)
+	if (s->op.locked_dir && s->op.subtask == 0)
 		(void)!weir_fs_list(s->fs, s->folder, find_leftover, s, &ignored); /* what stays is hidden; the next attempt tries again */
 }
 
@@ -125,7 +125,7 @@ static void name_run(struct file_sink *s)
 	struct weir_buf b = { 0 };
 	uint8_t sum[16];
 
-	weir_buf_printf(&b, "%s:%s", s->op.job_id ? s->op.job_id : "", s->op.node->uid);
+	weir_buf_printf(&b, "%s:%s:%s", s->op.job_id ? s->op.job_id : "", s->op.locked_dir ? s->op.locked_dir : "", s->op.node->uid);
 	weir_murmur128(b.data, b.len, sum);
 	weir_buf_fini(&b);
 	snprintf(s->run, sizeof(s->run), "%02x%02x%02x", sum[0], sum[1], sum[2]);
