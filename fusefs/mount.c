@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "fusefs/fault.h"
 #include "fusefs/mounts.h"
 #include "fusefs/ops.h"
 #include "fusefs/options.h"
@@ -166,6 +167,7 @@ int weir_mount(const struct weir_mount_options *o, struct weir_error *err)
 	int rc = check_dir(o->dir, o->clean, dir, err);
 
 	log_text[0] = 0;
+	weir_fault_guard();
 	if (rc == 0)
 		rc = add_options(o, &args, &ours, err);
 	if (rc == 0)

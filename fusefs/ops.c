@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fusefs/fault.h"
+
 #define FOR_EVER 31536000.0
 #define PLUS_MAX 4096u
 
@@ -41,6 +43,12 @@ static void fail(fuse_req_t req, uint64_t ino, int rc, const struct weir_error *
 	}
 	weir_tree_note(tree_of(req), ino, err);
 	fuse_reply_err(req, weir_code_errno(rc) ? weir_code_errno(rc) : EIO);
+}
+
+/* Was everything there that was read meanwhile? */
+static int whole(uint64_t faults, struct weir_error *err)
+{
+	return weir_fault_mine() == faults ? 0 : weir_error_set(err, WEIR_EIO, "a file of the checkpoint was cut short while it was read");
 }
 
 static void fill(uint64_t ino, const struct weir_attr *a, struct stat *st)
@@ -94,12 +102,12 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct weir_error err = WEIR_ERROR_INIT;
 	struct fuse_entry_param e = { 0 };
 	struct weir_attr a;
-	uint64_t ino = parent;
+	uint64_t ino = parent, faults = weir_fault_mine();
 	int rc;
 
-	if (is_live(t, parent))
-		weir_tree_refresh(t, now_ms());
+	weir_tree_refresh(t, now_ms());
 	rc = weir_tree_lookup(t, parent, name, &ino, &err);
+	rc = rc ? rc : whole(faults, &err);
 	if (rc == WEIR_ENOTFOUND) { /* remembered by the kernel, too */
 		e.entry_timeout = is_live(t, parent) ? 1.0 : FOR_EVER;
 		fuse_reply_entry(req, &e);
@@ -107,6 +115,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	}
 	if (rc == 0)
 		rc = weir_tree_attr(t, ino, &a, &err);
+	rc = rc ? rc : whole(faults, &err);
 	if (rc) {
 		fail(req, ino, rc, &err);
 		return;
@@ -132,9 +141,11 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct weir_error err = WEIR_ERROR_INIT;
 	struct weir_attr a;
 	struct stat st;
+	uint64_t faults = weir_fault_mine();
 	int rc = weir_tree_attr(tree_of(req), ino, &a, &err);
 
 	(void)fi;
+	rc = rc ? rc : whole(faults, &err);
 	if (rc) {
 		fail(req, ino, rc, &err);
 		return;
@@ -170,6 +181,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, EROFS);
 		return;
 	}
+	weir_tree_refresh(tree_of(req), now_ms());
 	rc = weir_tree_attr(tree_of(req), ino, &a, &err);
 	if (rc == 0)
 		rc = weir_tree_open(tree_of(req), ino, &f, &err);
@@ -188,10 +200,12 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct weir_error err = WEIR_ERROR_INIT;
+	uint64_t faults = weir_fault_mine();
 	char *buf = malloc(size ? size : 1);
 	size_t n = 0;
 	int rc = buf ? weir_tree_read((struct weir_file *)(uintptr_t)fi->fh, buf, size, (uint64_t)off, &n, &err) : WEIR_ENOMEM;
 
+	rc = rc ? rc : whole(faults, &err);
 	if (rc)
 		fail(req, ino, rc == WEIR_ENOTFOUND ? WEIR_EIO : rc, &err);
 	else
@@ -256,7 +270,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool pl
 	struct listing l = { .req = req, .buf = malloc(size), .size = size, .plus = plus };
 	struct weir_error err = WEIR_ERROR_INIT;
 	struct weir_buf name = { 0 };
-	uint64_t child, count = 0;
+	uint64_t child, count = 0, faults = weir_fault_mine();
 	int rc = l.buf ? weir_tree_count(t, ino, &count, &err) : WEIR_ENOMEM;
 
 	l.attrs = count <= PLUS_MAX;
@@ -271,6 +285,9 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool pl
 	}
 	if (rc == WEIR_ENOTFOUND)
 		rc = 0;
+	if (weir_fault_mine() != faults)
+		l.used = 0;
+	rc = rc ? rc : whole(faults, &err);
 	if (rc && !l.used)
 		fail(req, ino, rc, &err);
 	else

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fs-abstraction/path.h"
+#include "fusefs/fault.h"
 #include "fusefs/name.h"
 #include "statetool/locate.h"
 
@@ -190,13 +191,20 @@ static int list_all(struct weir_source *src, const struct weir_source_root *root
 	return rc;
 }
 
+/* Snapshots whose metadata is another file's by now. One that was deleted is still what it was. */
+static void look_for_changes(struct weir_source *src)
+{
+	for (uint32_t i = 0; i < src->nslots; i++)
+		if (was_replaced(src->slots[i]))
+			__atomic_store_n(&src->slots[i]->changed, true, __ATOMIC_RELEASE);
+}
+
 int weir_source_refresh(struct weir_source *src, struct weir_error *err)
 {
 	int rc = 0;
 
-	if (!src->live)
-		return 0;
 	pthread_mutex_lock(&src->lock);
+	look_for_changes(src);
 	src->left_out = 0;
 	for (uint32_t r = 0; r < src->nroots; r++) {
 		int code;
@@ -442,12 +450,27 @@ static int collect_files(struct weir_snapshot *s, struct weir_error *err)
 	return weir_ckpt_each_handle(s->ckpt, collect, &c) || weir__gather_handles(s) ? no_memory(err) : 0;
 }
 
+/* With s->lock. */
+static bool is_changed(struct weir_snapshot *s)
+{
+	uint64_t faults = weir_fault_total();
+
+	if (s->complete && faults != s->faults) { /* something was cut short: this? */
+		s->faults = faults;
+		if (was_replaced(s) || weir_ckpt_check_files(s->ckpt, NULL))
+			__atomic_store_n(&s->changed, true, __ATOMIC_RELEASE);
+	}
+	return __atomic_load_n(&s->changed, __ATOMIC_ACQUIRE);
+}
+
 int weir_snapshot_view(struct weir_snapshot *s, struct weir_view **out, struct weir_error *err)
 {
 	int rc = 0;
 
 	pthread_mutex_lock(&s->lock);
-	if (!s->complete || s->view_code) {
+	if (is_changed(s)) {
+		rc = weir_error_at(err, WEIR_EIO, s->uri, WEIR_NO_OFFSET, "the files of this checkpoint were replaced since it was mounted; mount it again");
+	} else if (!s->complete || s->view_code) {
 		if (err)
 			*err = s->why;
 		rc = s->why.code ? s->why.code : WEIR_ECORRUPT;

@@ -56,6 +56,8 @@ struct weir_snapshot {
 	uint32_t root;          /* of the source */
 	bool complete, gone;    /* by __atomic builtins: they change under readers */
 	bool seen;              /* in the listing at hand */
+	bool changed;           /* its files were replaced or cut short since they were opened: nothing of it is shown any more */
+	uint64_t faults;        /* weir_fault_total() when its files were looked at last */
 	int64_t id, mtime_ms;
 	uint64_t size;          /* of _metadata; with mtime_ms: is it still the same? */
 	struct weir_error why;  /* when not complete */

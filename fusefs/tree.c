@@ -348,7 +348,7 @@ void weir_tree_refresh(struct weir_tree *t, int64_t now_ms)
 
 	int64_t last = __atomic_load_n(&t->refreshed_ms, __ATOMIC_RELAXED);
 
-	if (!t->src->live || t->root.kind != NODE_ROOT || (last && now_ms - last < 1000) ||
+	if ((last && now_ms - last < 1000) ||
 	    !__atomic_compare_exchange_n(&t->refreshed_ms, &last, now_ms, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
 	if (weir_source_refresh(t->src, &err))

@@ -34,6 +34,7 @@ static int raw_path(struct weir_tree *t, struct weir_inode n, struct weir_fs **f
 {
 	struct weir__place p;
 	const struct weir_raw_file *f;
+	struct weir_fs_stat st;
 	int rc = weir__place_of(t, n, &p, err);
 
 	if (rc)
@@ -45,9 +46,12 @@ static int raw_path(struct weir_tree *t, struct weir_inode n, struct weir_fs **f
 	f = &p.snap->files[n.rank];
 	if (f->handle)
 		return weir_ckpt_locate(p.ckpt, f->handle, fs, path, err);
+	rc = weir_fs_stat(p.ckpt->fs, p.ckpt->path, &st, err); /* its name is everybody's: another checkpoint may have it now */
+	if (rc == 0 && (st.mtime_ms != p.snap->mtime_ms || st.size != p.snap->size))
+		rc = weir_error_at(err, WEIR_EIO, p.ckpt->path, WEIR_NO_OFFSET, "this file was replaced since it was mounted; the checkpoint that it belonged to is gone");
 	*fs = p.ckpt->fs;
-	*path = strdup(p.ckpt->path);
-	return *path ? 0 : no_memory(err);
+	*path = rc ? NULL : strdup(p.ckpt->path);
+	return rc ? rc : *path ? 0 : no_memory(err);
 }
 
 /* The window of a file that a node is: all of it, but of a handle its own part. */

@@ -25,14 +25,14 @@ else
     run 0 $weir mount sp x/sp jobA jobB mnt
     [ "$(ls mnt/checkpoints | tr '\n' ' ')" = "jobA-chk-1 jobB-chk-1 sp sp~2 " ] && pass || fail "equal names: $(ls mnt/checkpoints)"
     # a checkpoint goes, another takes its name: never the bytes of one under the inode of the other
-    exec 7<mnt/checkpoints/jobA-chk-1/raw/_metadata; ls -i mnt/checkpoints >a
+    exec 7<mnt/checkpoints/jobB-chk-1/raw/_metadata; ls -i mnt/checkpoints >a
+    cp old/_metadata jobA/chk-1/_metadata; run 1 cat mnt/checkpoints/jobA-chk-1/raw/_metadata; err_has "Input/output error"; [ -e mnt/README ] && pass || fail "the server died of a file that was cut short"
     rm -r jobA/chk-1; sleep 1.1; ls mnt/checkpoints >out; sleep 1.1
     [ -e mnt/checkpoints/jobA-chk-1 ] && fail "a removed checkpoint is still there" || pass
     cp -r old jobA/chk-1; sleep 2.2; run 0 ls mnt/checkpoints/jobA-chk-1; ls -i mnt/checkpoints >b
     [ "$(grep jobA a)" != "$(grep jobA b)" ] && pass || fail "another checkpoint has the inode of the old one"
     cmp -s mnt/checkpoints/jobA-chk-1/raw/_metadata old/_metadata && pass || fail "the new checkpoint's bytes"
-    cmp -s - sp/_metadata <&7 && pass || fail "an open file of the removed checkpoint"; exec 7<&-
-    rm -r jobA jobB; sleep 1.1; ls mnt/checkpoints >/dev/null; sleep 1.1; [ "$(ls mnt/checkpoints | tr '\n' ' ')" = "sp sp~2 " ] && pass || fail "sources that went: $(ls mnt/checkpoints)"
+    rm -r jobA jobB; cmp -s - sp/_metadata <&7 && pass || fail "an open file of a removed checkpoint"; exec 7<&-; sleep 1.1; ls mnt/checkpoints >/dev/null; sleep 1.1; [ "$(ls mnt/checkpoints | tr '\n' ' ')" = "sp sp~2 " ] && pass || fail "sources that went: $(ls mnt/checkpoints)"
     run 0 $weir unmount mnt
     # archives
     tar cf sp.tar sp; mkdir job; cp -r sp job/chk-3; cp -r old job/chk-4; tar cf job.tar job; (cd sp && tar cf ../flat.tar _metadata)
