@@ -132,7 +132,7 @@ static char *choose_name(struct weir_savepoint_out *o, const struct weir_stream_
 
 	while (from > 0 && text[from - 1] != '/')
 		from--;
-	name = h->kind == WEIR_HANDLE_SEGMENT ? NULL : strndup(text + from, h->name.len - from);
+	name = h->kind == WEIR_HANDLE_SEGMENT || h->name.len == 0 ? NULL : strndup(text + from, h->name.len - from);
 	if (name && name[0] && name[0] != '.' && !name_taken(o, name))
 		return name;
 	free(name);
