@@ -15,9 +15,10 @@
 
 void weir__time_name(int64_t ms, bool hour, struct weir_buf *out)
 {
-	int64_t days = ms / 86400000 - (ms % 86400000 < 0), rest = ms - days * 86400000, year;
+	int64_t rest = ms % 86400000, days = ms / 86400000 - (rest < 0), year;
 	int month, day;
 
+	rest += rest < 0 ? 86400000 : 0;
 	weir_date_of_days(days, &year, &month, &day);
 	weir_buf_printf(out, "%04lld-%02d-%02dT%02d", (long long)year, month, day, (int)(rest / 3600000));
 	if (!hour)

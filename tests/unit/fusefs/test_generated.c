@@ -110,6 +110,15 @@ static void make_model(struct model *m, uint64_t seed)
 		qsort(m->v.items, m->v.len, sizeof(*m->v.items), by_group);
 }
 
+static void clear_model(struct model *m)
+{
+	for (size_t i = 0; i < m->v.len; i++) {
+		weir_buf_fini(&m->v.items[i].key);
+		weir_buf_fini(&m->v.items[i].ns);
+	}
+	weir_vec_fini(&m->v);
+}
+
 /* Write `stream` as the keyed state of the only operator. */
 static void write_savepoint(const char *dir, uint32_t max_parallelism, const struct weir_buf *stream, int64_t *offsets)
 {
@@ -268,11 +277,7 @@ static void try_seed(uint64_t seed)
 	read_all(t, find(t, "latest/problems.jsonl"), &got);
 	ck_assert_msg(got.len == 0, "seed %llu: %s", (unsigned long long)seed, weir_buf_cstr(&got));
 	weir_tree_free(t);
-	for (size_t i = 0; i < m.v.len; i++) {
-		weir_buf_fini(&m.v.items[i].key);
-		weir_buf_fini(&m.v.items[i].ns);
-	}
-	weir_vec_fini(&m.v);
+	clear_model(&m);
 	weir_buf_fini(&got);
 }
 
@@ -330,7 +335,7 @@ WEIR_TEST(every_damaged_byte_is_an_error_or_seen)
 	snprintf(dir, sizeof(dir), "%s/sp", weir_test_dir());
 	snprintf(path, sizeof(path), "%s/_metadata", dir);
 	do {
-		m.v.len = 0;
+		clear_model(&m);
 		make_model(&m, ++seed);
 	} while (m.v.len < 4 || m.v.len > 12 || !m.windows || m.max_parallelism > 4);
 	write_model(dir, &m);
@@ -358,7 +363,7 @@ WEIR_TEST(every_damaged_byte_is_an_error_or_seen)
 		opened++;
 	}
 	ck_assert_uint_gt(opened, 100);
-	weir_vec_fini(&m.v);
+	clear_model(&m);
 }
 
 /* A million keys in one key group: shards of about 4096 at most; finding one takes no walk. */
