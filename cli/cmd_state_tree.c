@@ -32,7 +32,7 @@ static int open_tree(const struct weir_args *args, struct weir_tree **out, struc
 static int not_found(struct weir_tree *t, const char *path, struct weir_error *err)
 {
 	struct weir_buf names = { 0 }, name = { 0 };
-	char *copy = strdup(path), *slash;
+	char *copy = strdup(path), *slash = NULL;
 	uint64_t dir = 1, child, count = 0;
 
 	while (copy && (slash = strrchr(copy, '/')) != NULL) {
