@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * java.util.Date, java.sql.{Date,Time,Timestamp}, java.time.{LocalDate,LocalTime,LocalDateTime}: docs/formats/serializers.md.
- * Shown as Java's toString in UTC; null has its own bytes. Typed as shown; those of milliseconds also as a number, which is exact where the text is not.
+ * Shown as Java's toString in UTC (before 1582-10-15 Java counts by the Julian calendar, here it is the Gregorian); null has its own bytes. Typed as shown; those of milliseconds also as a number, which is exact where the text is not.
  * Pure.
  */
 #include "state/flink/snapshot_priv.h"
@@ -105,11 +105,19 @@ static int bad_text(struct json_in *j, const char *expected)
 
 static struct moment moment_of_ms(int64_t ms)
 {
-	int64_t days = ms / DAY_MS - (ms % DAY_MS < 0), rest = ms - days * DAY_MS;
+	int64_t rest = ms % DAY_MS + (ms % DAY_MS < 0 ? DAY_MS : 0), days = ms / DAY_MS - (ms % DAY_MS < 0);
 	struct moment m = { .hour = (int)(rest / 3600000), .minute = (int)(rest / 60000 % 60), .second = (int)(rest / 1000 % 60), .nanos = (int)(rest % 1000) * 1000000 };
 
 	weir_date_of_days(days, &m.year, &m.month, &m.day);
 	return m;
+}
+
+/* False: beyond 64-bit milliseconds. */
+static bool ms_of_moment(const struct moment *m, int64_t *out)
+{
+	int64_t of_day = ((m->hour * 60 + m->minute) * 60 + m->second) * 1000ll + m->nanos / 1000000;
+
+	return !__builtin_mul_overflow(weir_days_of_date(m->year, m->month, m->day), DAY_MS, out) && !__builtin_add_overflow(*out, of_day, out);
 }
 
 static void put_java_date(struct weir_buf *out, int64_t ms)
@@ -118,7 +126,7 @@ static void put_java_date(struct weir_buf *out, int64_t ms)
 	struct moment m = moment_of_ms(ms);
 	int64_t day = ms / DAY_MS - (ms % DAY_MS < 0);
 
-	weir_buf_printf(out, "%s %s %02d %02d:%02d:%02d UTC %04lld", days + (day % 7 + 7) % 7 * 4, months + (m.month - 1) * 4, m.day, m.hour, m.minute, m.second,
+	weir_buf_printf(out, "%s %s %02d %02d:%02d:%02d UTC %lld", days + (day % 7 + 7) % 7 * 4, months + (m.month - 1) * 4, m.day, m.hour, m.minute, m.second,
 			(long long)m.year);
 }
 
@@ -156,7 +164,7 @@ static int parse_ms(const struct weir_type *t, struct json_in *j, struct weir_bu
 	struct weir_buf text = { 0 };
 	struct moment m = { 1970, 1, 1, 0, 0, 0, 0 };
 	const char *p, *end;
-	int64_t ms;
+	int64_t ms = 0;
 	bool null, fits;
 	int code;
 
@@ -175,7 +183,8 @@ static int parse_ms(const struct weir_type *t, struct json_in *j, struct weir_bu
 		if (!fits || p != end || m.nanos % 1000000)
 			code = bad_text(j, t->serializer == &sql_time ? "a time as 23:59:58, or milliseconds" : "a date as 2001-12-31, or milliseconds");
 	}
-	ms = weir_days_of_date(m.year, m.month, m.day) * DAY_MS + ((m.hour * 60 + m.minute) * 60 + m.second) * 1000ll + m.nanos / 1000000;
+	if (!code && !null && !ms_of_moment(&m, &ms))
+		code = bad_text(j, "a date whose milliseconds fit into 64 bits");
 	weir_buf_i64(out, null ? INT64_MIN : ms);
 	weir_buf_fini(&text);
 	return code;
@@ -245,6 +254,7 @@ static int parse_timestamp(const struct weir_type *t, struct json_in *j, struct 
 {
 	struct weir_buf text = { 0 };
 	struct moment m = { 0 };
+	int64_t ms = 0;
 	bool null;
 	int code = take_text(j, &text, &null);
 	const char *p = (const char *)text.data, *end = p + text.len;
@@ -252,7 +262,9 @@ static int parse_timestamp(const struct weir_type *t, struct json_in *j, struct 
 	(void)t;
 	if (!code && !null && (!parse_date(&p, end, &m) || !(take_char(&p, end, ' ') || take_char(&p, end, 'T')) || !parse_time(&p, end, &m) || p != end))
 		code = bad_text(j, "a timestamp as 2001-12-31 23:59:58.5");
-	weir_buf_i64(out, null ? INT64_MIN : weir_days_of_date(m.year, m.month, m.day) * DAY_MS + ((m.hour * 60 + m.minute) * 60 + m.second) * 1000ll + m.nanos / 1000000);
+	if (!code && !null && !ms_of_moment(&m, &ms))
+		code = bad_text(j, "a timestamp whose milliseconds fit into 64 bits");
+	weir_buf_i64(out, null ? INT64_MIN : ms);
 	weir_buf_i32(out, null ? 0 : m.nanos);
 	weir_buf_fini(&text);
 	return code;

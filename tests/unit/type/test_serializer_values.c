@@ -95,6 +95,10 @@ WEIR_TEST(dates_and_times)
 	both(base("LocalDateTime"), "000007e4021d173b3a00000007", "\"2020-02-29T23:59:58.000000007\"");
 	both(base("LocalDateTime"), "80000000800080800080000000", "null");
 	refuses(base("LocalDate"), "\"2021-02-29\"", "a date as 2001-12-31");
+	refuses(base("SqlDate"), "\"+999999999-01-01\"", "fit into 64 bits");
+	refuses(base("SqlTimestamp"), "\"-999999999-01-01 00:00\"", "fit into 64 bits");
+	shows(base("Date"), "7fffffffffffffff", "\"Sun Aug 17 07:12:55 UTC 292278994\"");
+	ck_assert_uint_gt(strlen(json_of(&A, base("SqlTimestamp"), unhex(&A, "800000000000000100000000"))), 20);
 	refuses(base("LocalTime"), "\"24:00\"", "a time as");
 	hashes(base("LocalDate"), "000007e4021d", 4137117); /* LocalDate.of(2020, 2, 29).hashCode() */
 	hashes(base("Date"), "00000000000003e8", 1000);
