@@ -178,12 +178,16 @@ static void put_two(struct weir_buf *out, const struct weir_buf *m, bool negativ
 
 bool weir__big_parse(const char *text, size_t len, struct weir_buf *unscaled, int32_t *scale)
 {
-	const char *p = text, *end = text + len, *point = NULL;
+	const char *p = text, *end, *point = NULL;
 	struct weir_buf m = { 0 };
 	size_t digits = 0;
 	int64_t exponent = 0, s;
-	bool negative = p < end && *p == '-', fine = len <= 2 * WEIR__BIG_LIMIT;
+	bool negative, fine = len <= 2 * WEIR__BIG_LIMIT;
 
+	if (!len)
+		return false;
+	end = text + len;
+	negative = *p == '-';
 	if (p < end && (*p == '-' || *p == '+'))
 		p++;
 	for (; fine && p < end && *p != 'e' && *p != 'E'; p++) {
