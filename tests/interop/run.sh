@@ -97,7 +97,7 @@ for v in $versions; do
     while IFS=$'\t' read -r dir name; do
         f=$work/flink-$v/$name.ndjson
         case $name in
-        golden_*) understood "$work/dumps/$name" > "$work/a"; understood "$f" > "$work/b"; same "weir and Flink $v print $name differently" "$work/a" "$work/b" 8000 ;;
+        golden_*) understood "$work/dumps/$name" > "$work/a"; understood "$f" > "$work/b"; same "weir and Flink $v print $name differently" "$work/a" "$work/b" 5000 ;;
         *) same "Flink $v and weir print $name differently" "$work/dumps/$name" "$f" 9 ;;
         esac
     done < "$work/list"
