@@ -370,24 +370,6 @@ static int parse_floating(struct json_in *j, const struct weir__sql_type *t, int
 	return code;
 }
 
-static uint32_t scalar_bytes(const struct weir__sql_type *t)
-{
-	switch (t->root) {
-	case SQL_BOOLEAN:
-	case SQL_TINYINT: return 1;
-	case SQL_SMALLINT: return 2;
-	case SQL_INTEGER:
-	case SQL_DATE:
-	case SQL_TIME:
-	case SQL_INTERVAL_YEAR_MONTH:
-	case SQL_FLOAT: return 4;
-	case SQL_BIGINT:
-	case SQL_INTERVAL_DAY_TIME:
-	case SQL_DOUBLE: return 8;
-	default: return 0;
-	}
-}
-
 static int parse_scalar(struct json_in *j, const struct weir__sql_type *t, int64_t *bits)
 {
 	return t->root == SQL_FLOAT || t->root == SQL_DOUBLE ? parse_floating(j, t, bits) : parse_whole(j, t, bits);
@@ -485,9 +467,9 @@ static int parse_slot(struct json_in *j, const struct weir__sql_type *t, unsigne
 	m->n++;
 	if (null)
 		put_le(&m->slots, 0, width);
-	else if (scalar_bytes(t)) {
+	else if (weir__sql_scalar_bytes(t)) {
 		code = parse_scalar(j, t, &bits);
-		put_le(&m->slots, (uint64_t)bits & (scalar_bytes(t) == 8 ? UINT64_MAX : (1ull << 8 * scalar_bytes(t)) - 1), width);
+		put_le(&m->slots, (uint64_t)bits & (weir__sql_scalar_bytes(t) == 8 ? UINT64_MAX : (1ull << 8 * weir__sql_scalar_bytes(t)) - 1), width);
 	} else if (t->root == SQL_DECIMAL)
 		code = parse_slot_decimal(j, t, m);
 	else if (t->root == SQL_TIMESTAMP || t->root == SQL_TIMESTAMP_LTZ || t->root == SQL_TIMESTAMP_TZ)
@@ -497,13 +479,6 @@ static int parse_slot(struct json_in *j, const struct weir__sql_type *t, unsigne
 	if (!code && m->parts.len + m->slots.len > INT32_MAX / 2)
 		code = weir_error_set(j->err, WEIR_EPARSE, "JSON: a SQL value is larger than a gigabyte");
 	return code;
-}
-
-static unsigned width_of(const struct weir__sql_type *element)
-{
-	uint32_t n = scalar_bytes(weir__sql_resolved(element));
-
-	return n ? n : 8;
 }
 
 /* Null bits, low bit first, from bit `first` of the head on. */
@@ -531,7 +506,7 @@ static int parse_array(struct json_in *j, const struct weir__sql_type *t, struct
 	bool done = !code && weir__json_take(j, ']');
 
 	while (!code && !done) {
-		code = parse_slot(j, t->parts[0], width_of(t->parts[0]), &m);
+		code = parse_slot(j, t->parts[0], weir__sql_element_bytes(t->parts[0]), &m);
 		if (!code) {
 			done = weir__json_take(j, ']');
 			code = done ? 0 : weir__json_expect(j, ',');
@@ -556,11 +531,11 @@ static int parse_map(struct json_in *j, const struct weir__sql_type *t, struct w
 	while (!code && !done) {
 		code = weir__json_expect(j, '[');
 		if (!code)
-			code = parse_slot(j, t->parts[0], width_of(t->parts[0]), &keys);
+			code = parse_slot(j, t->parts[0], weir__sql_element_bytes(t->parts[0]), &keys);
 		if (!code)
 			code = weir__json_expect(j, ',');
 		if (!code)
-			code = parse_slot(j, value, width_of(value), &values);
+			code = parse_slot(j, value, weir__sql_element_bytes(value), &values);
 		if (!code)
 			code = weir__json_expect(j, ']');
 		if (!code) {
@@ -707,9 +682,9 @@ int weir__sql_value_parse(const struct weir__sql_type *t, struct json_in *j, str
 	int code;
 
 	t = weir__sql_resolved(t);
-	if (scalar_bytes(t)) {
+	if (weir__sql_scalar_bytes(t)) {
 		code = parse_scalar(j, t, &bits);
-		put_be(out, (uint64_t)bits, scalar_bytes(t));
+		put_be(out, (uint64_t)bits, weir__sql_scalar_bytes(t));
 		return code;
 	}
 	switch (t->root) {

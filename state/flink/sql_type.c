@@ -364,3 +364,21 @@ void weir__sql_type_text(const struct weir__sql_type *t, struct weir_buf *out, u
 	if (t->clock)
 		weir_buf_text(out, t->clock == 'R' ? " *ROWTIME*" : " *PROCTIME*");
 }
+
+uint32_t weir__sql_scalar_bytes(const struct weir__sql_type *t)
+{
+	switch (t->root) {
+	case SQL_BOOLEAN:
+	case SQL_TINYINT: return 1;
+	case SQL_SMALLINT: return 2;
+	case SQL_INTEGER:
+	case SQL_DATE:
+	case SQL_TIME:
+	case SQL_INTERVAL_YEAR_MONTH:
+	case SQL_FLOAT: return 4;
+	case SQL_BIGINT:
+	case SQL_INTERVAL_DAY_TIME:
+	case SQL_DOUBLE: return 8;
+	default: return 0;
+	}
+}

@@ -44,6 +44,15 @@ static inline const struct weir__sql_type *weir__sql_resolved(const struct weir_
 		t = t->parts[0];
 	return t;
 }
+/* Bytes of a type whose values are numbers of fixed size; 0 for others. */
+uint32_t weir__sql_scalar_bytes(const struct weir__sql_type *t);
+/* Bytes that an element takes in the fixed part of an array image. */
+static inline uint32_t weir__sql_element_bytes(const struct weir__sql_type *t)
+{
+	uint32_t n = weir__sql_scalar_bytes(weir__sql_resolved(t));
+
+	return n ? n : 8;
+}
 
 /*
  * The value of t that its internal serializer wrote at the cursor (InternalSerializers.create(t)): int for DATE, a sized image for rows, arrays

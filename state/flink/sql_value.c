@@ -401,21 +401,6 @@ static void walk_slot(const struct weir__sql_type *t, struct image *m, const uin
 	}
 }
 
-static uint32_t element_size(const struct weir__sql_type *t)
-{
-	switch (weir__sql_resolved(t)->root) {
-	case SQL_BOOLEAN:
-	case SQL_TINYINT: return 1;
-	case SQL_SMALLINT: return 2;
-	case SQL_INTEGER:
-	case SQL_DATE:
-	case SQL_TIME:
-	case SQL_INTERVAL_YEAR_MONTH:
-	case SQL_FLOAT: return 4;
-	default: return 8;
-	}
-}
-
 /* n elements of a size: checked, then found by slot_at. */
 static struct image array_image(const struct weir__sql_type *element, struct weir_slice s, struct weir_src *src, uint32_t *n)
 {
@@ -423,7 +408,7 @@ static struct image array_image(const struct weir__sql_type *element, struct wei
 	uint64_t need;
 
 	*n = s.len >= 4 ? le32(s.ptr) : UINT32_MAX;
-	need = 4 + ((uint64_t)*n + 31) / 32 * 4 + (uint64_t)*n * element_size(element);
+	need = 4 + ((uint64_t)*n + 31) / 32 * 4 + (uint64_t)*n * weir__sql_element_bytes(element);
 	if (s.len < 4 || need > s.len) {
 		bad_at(&m, s.ptr, "a binary array has more elements than bytes");
 		*n = 0;
@@ -437,7 +422,7 @@ static void walk_element(const struct weir__sql_type *element, struct image *m, 
 	if (m->p[4 + i / 8] >> i % 8 & 1)
 		put_text(out, "null");
 	else
-		walk_slot(element, m, m->p + 4 + (n + (size_t)31) / 32 * 4 + (size_t)i * element_size(element), out);
+		walk_slot(element, m, m->p + 4 + (n + (size_t)31) / 32 * 4 + (size_t)i * weir__sql_element_bytes(element), out);
 }
 
 static void walk_array(const struct weir__sql_type *t, struct weir_slice s, struct weir_src *src, struct weir_buf *out)
@@ -543,7 +528,7 @@ uint32_t weir__sql_value_min(const struct weir__sql_type *t)
 	case SQL_DECIMAL: return t->precision <= 18 ? 8 : 5;
 	case SQL_VARIANT: return 8;
 	case SQL_NULL: return 1;
-	default: return element_size(t) < 4 ? element_size(t) : 4;
+	default: return weir__sql_element_bytes(t) < 4 ? weir__sql_element_bytes(t) : 4;
 	}
 }
 

@@ -55,6 +55,18 @@ static inline const char *json_of(struct weir_arena *a, const struct weir_type *
 	return text;
 }
 
+/* JSON typed, as the hex of its bytes; on failure the message. */
+static inline const char *typed_hex(struct weir_arena *a, const struct weir_type *t, const char *json)
+{
+	struct weir_error e = WEIR_ERROR_INIT;
+	struct weir_buf out = { 0 };
+	const char *text;
+
+	text = weir_type_from_json(t, json, strlen(json), false, &out, &e) ? weir_arena_text(a, e.msg, strlen(e.msg)) : tohex(a, weir_buf_slice(&out));
+	weir_buf_fini(&out);
+	return text;
+}
+
 static inline struct weir_type *type_of_snapshot(struct weir_arena *a, struct weir_slice proxy, struct weir_error *err)
 {
 	struct weir_src src = weir_src_of(proxy, NULL, 0);

@@ -43,17 +43,6 @@ static struct weir_type *avro_of(const char *java, const char *schema)
 	return t;
 }
 
-static const char *typed(const struct weir_type *t, const char *json)
-{
-	struct weir_buf out = { 0 };
-	const char *text;
-
-	weir_error_clear(&err);
-	text = weir_type_from_json(t, json, strlen(json), false, &out, &err) ? weir_arena_text(&A, err.msg, strlen(err.msg)) : tohex(&A, weir_buf_slice(&out));
-	weir_buf_fini(&out);
-	return text;
-}
-
 WEIR_TEST(what_flink_wrote_is_shown_as_avro_shows_it)
 {
 	for (size_t i = 0; i < sizeof(avro_vectors) / sizeof(avro_vectors[0]); i++) {
@@ -67,7 +56,7 @@ WEIR_TEST(what_flink_wrote_is_shown_as_avro_shows_it)
 		ck_assert_uint_eq(weir_src_left(&src), 0);
 		ck_assert_uint_le(t->wire_min, data.len);
 		if (v->again)
-			ck_assert_str_eq(typed(t, v->json), v->hex);
+			ck_assert_str_eq(typed_hex(&A, t, v->json), v->hex);
 	}
 }
 
@@ -86,7 +75,7 @@ WEIR_TEST(vectors_of_the_specification)
 			 "\"{\\\"i\\\": -2, \\\"l\\\": 3, \\\"s\\\": \\\"h\xc3\xa9\\\", \\\"u\\\": null, \\\"e\\\": \\\"B\\\", \\\"a\\\": [], \\\"m\\\": {\\\"k\\\": 7}, \\\"b\\\": \\\"\\\\t\\\", "
 			 "\\\"f\\\": [1, 2]}\"");
 	/* typed as an object, in any order */
-	ck_assert_str_eq(typed(t, "{\"f\":[1,2],\"b\":\"\\t\",\"m\":{\"k\":7},\"a\":[true,false],\"e\":\"B\",\"u\":1.5,\"s\":\"h\xc3\xa9\",\"l\":3,\"i\":-2}"),
+	ck_assert_str_eq(typed_hex(&A, t, "{\"f\":[1,2],\"b\":\"\\t\",\"m\":{\"k\":7},\"a\":[true,false],\"e\":\"B\",\"u\":1.5,\"s\":\"h\xc3\xa9\",\"l\":3,\"i\":-2}"),
 			 "fffffffe00000000000000030000000368c3a9000000013ff8000000000000000000010201000001000000016b000000070000000001090102");
 }
 
@@ -170,13 +159,13 @@ WEIR_TEST(logical_types)
 	struct weir_type *t = avro_of(GENERIC, TIMES);
 
 	ck_assert_str_eq(json_of(&A, t, unhex(&A, hex)), "\"{\\\"d\\\": 18000, \\\"t\\\": 3600001, \\\"s\\\": 1000, \\\"l\\\": 1001}\"");
-	ck_assert_str_eq(typed(t, json_of(&A, t, unhex(&A, hex))), hex);
+	ck_assert_str_eq(typed_hex(&A, t, json_of(&A, t, unhex(&A, hex))), hex);
 	t = avro_of("a.T", TIMES);
 	ck_assert_str_eq(json_of(&A, t, unhex(&A, hex)),
 			 "\"{\\\"d\\\": \\\"2019-04-14\\\", \\\"t\\\": \\\"01:00:00.001\\\", \\\"s\\\": \\\"1970-01-01T00:00:01Z\\\", \\\"l\\\": \\\"1970-01-01T00:00:00.001001\\\"}\"");
-	ck_assert_str_eq(typed(t, json_of(&A, t, unhex(&A, hex))), hex);
-	ck_assert_str_eq(typed(t, "{\"d\":18000,\"t\":3600001,\"s\":1000,\"l\":1001}"), hex);
-	ck_assert_ptr_nonnull(strstr(typed(t, "{\"d\":\"2019-02-30\",\"t\":1,\"s\":1,\"l\":1}"), "a date or time"));
+	ck_assert_str_eq(typed_hex(&A, t, json_of(&A, t, unhex(&A, hex))), hex);
+	ck_assert_str_eq(typed_hex(&A, t, "{\"d\":18000,\"t\":3600001,\"s\":1000,\"l\":1001}"), hex);
+	ck_assert_ptr_nonnull(strstr(typed_hex(&A, t, "{\"d\":\"2019-02-30\",\"t\":1,\"s\":1,\"l\":1}"), "a date or time"));
 	ck_assert_str_eq(json_of(&A, t, unhex(&A, "00000000" "ffffffff" "7fffffffffffffff" "8000000000000000")),
 			 "\"{\\\"d\\\": \\\"1970-01-01\\\", \\\"t\\\": -1, \\\"s\\\": \\\"+292278994-08-17T07:12:55.807Z\\\", \\\"l\\\": \\\"-290308-12-21T19:59:05.224192\\\"}\"");
 }
@@ -185,12 +174,12 @@ WEIR_TEST(what_does_not_fit_says_why)
 {
 	struct weir_type *t = avro_of(GENERIC, "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"i\",\"type\":\"int\"},{\"name\":\"u\",\"type\":[\"null\",{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\"]}]}]}");
 
-	ck_assert_ptr_nonnull(strstr(typed(t, "{\"i\":1}"), "Avro record R lacks \"u\""));
-	ck_assert_ptr_nonnull(strstr(typed(t, "{\"i\":1,\"u\":null,\"z\":1}"), "no field is called \"z\""));
-	ck_assert_ptr_nonnull(strstr(typed(t, "{\"i\":2147483648,\"u\":null}"), "from -2147483648 to 2147483647"));
-	ck_assert_ptr_nonnull(strstr(typed(t, "{\"i\":1,\"u\":\"B\"}"), "a symbol of the enum"));
-	ck_assert_ptr_nonnull(strstr(typed(t, "\"{\\\"i\\\": 1, \\\"u\\\": null} more\""), "the end of the value"));
-	ck_assert_str_eq(typed(t, "{\"i\":1,\"u\":\"A\"}"), "000000010000000100000000");
+	ck_assert_ptr_nonnull(strstr(typed_hex(&A, t, "{\"i\":1}"), "Avro record R lacks \"u\""));
+	ck_assert_ptr_nonnull(strstr(typed_hex(&A, t, "{\"i\":1,\"u\":null,\"z\":1}"), "no field is called \"z\""));
+	ck_assert_ptr_nonnull(strstr(typed_hex(&A, t, "{\"i\":2147483648,\"u\":null}"), "from -2147483648 to 2147483647"));
+	ck_assert_ptr_nonnull(strstr(typed_hex(&A, t, "{\"i\":1,\"u\":\"B\"}"), "a symbol of the enum"));
+	ck_assert_ptr_nonnull(strstr(typed_hex(&A, t, "\"{\\\"i\\\": 1, \\\"u\\\": null} more\""), "the end of the value"));
+	ck_assert_str_eq(typed_hex(&A, t, "{\"i\":1,\"u\":\"A\"}"), "000000010000000100000000");
 }
 
 /* GenericData.hashCode, as Flink's key groups need it; computed by Avro 1.11.4. */
